@@ -1,0 +1,11 @@
+"""The one kind of error that a person is meant to read."""
+
+from __future__ import annotations
+
+
+class OnsiteError(Exception):
+    """Something the user can mend.
+
+    Its text is one clear sentence that names the file, line or option and the cure. The command
+    line prints it without a traceback and exits with code 2.
+    """

@@ -1,0 +1,1 @@
+"""Run notebooks fast and within limits, prove exercises, score submissions."""

@@ -1,0 +1,1 @@
+"""Real servers for notebooks: `from onsite.services import postgres, valkey`."""

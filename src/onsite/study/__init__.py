@@ -1,0 +1,1 @@
+"""The learner's side: JupyterLab, the start page, magics, progress, handing in."""
