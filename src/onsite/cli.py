@@ -6,7 +6,6 @@ Each command imports what it needs when it runs, so that `onsite --help` is inst
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
 import typer
 from rich.console import Console

@@ -52,7 +52,7 @@ class Layout:
 
     @property
     def gradebook(self) -> Path:
-        """nbgrader's SQLite gradebook."""
+        """The SQLite gradebook, in nbgrader's schema."""
         return self.root / "gradebook.db"
 
     @property

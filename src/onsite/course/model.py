@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Literal
 
 Role = Literal[
-    "plain", "demo", "exercise", "check", "hint", "wrong", "alternative", "answer", "rubric"
+    "plain",
+    "demo",
+    "exercise",
+    "check",
+    "hint",
+    "wrong",
+    "alternative",
+    "answer",
+    "rubric",
+    "survivor",
 ]
 
 

@@ -1,0 +1,196 @@
+"""From a topic to nbgrader's instructor notebook (metadata schema 3), and to a student's view."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from onsite.course.model import Answer, Cell, Check, Exercise, Topic
+
+SCHEMA_VERSION = 3
+LOAD = "# The course's magics (%check, %hint, %solution) and chart style.\n%load_ext onsite"
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+SERVICE_NAMES = {
+    "celery": "Celery", "kafka": "Kafka's protocol", "memcached": "memcached", "nginx": "nginx",
+    "oidc": "OpenID Connect", "pgbouncer": "PgBouncer", "postgres": "PostgreSQL",
+    "postgres-replica": "PostgreSQL with a replica", "redis": "Valkey (Redis protocol)",
+    "s3": "S3", "supervisor": "Supervisor",
+}  # fmt: skip
+
+
+def compile_topic(topic: Topic) -> NotebookNode:
+    """Compile a topic to its source/ notebook.
+
+    The result depends on the topic alone: cell ids are hashes of content, there are no outputs and
+    no times. Wrong answers, alternatives and accepted survivors, which only the proof needs, are
+    left out.
+    """
+    cells = _give_ids(topic, list(_cells(topic)))
+    notebook: NotebookNode = new_notebook(
+        cells=cells,
+        metadata={
+            "kernelspec": KERNELSPEC,
+            "language_info": {"name": "python"},
+            "onsite": {"module": topic.module, "topic": topic.id, "title": topic.title},
+        },
+    )
+    return notebook
+
+
+def student_version(notebook: NotebookNode) -> NotebookNode:
+    """Take solutions and hidden tests out of a source notebook, by nbgrader's own preprocessors."""
+    # Imported here: nbgrader takes a second to import and readers of topics do not need it.
+    from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
+
+    result: NotebookNode = nbformat.from_dict(notebook)
+    for preprocessor in (ClearSolutions(), ClearHiddenTests()):
+        result, _ = preprocessor.preprocess(result, {})
+    return result
+
+
+def stub(source: str) -> str:
+    """What a student sees of an exercise cell with this source."""
+    cell = new_code_cell(source, metadata={"nbgrader": _nbgrader("stub", solution=True)})
+    notebook = new_notebook(cells=[cell], metadata={"kernelspec": KERNELSPEC})
+    return str(student_version(notebook).cells[0].source)
+
+
+def _cells(topic: Topic) -> Iterator[NotebookNode]:
+    """The compiled cells in order, without ids."""
+    checks = {id(c.cell): c for e in topic.exercises for c in e.checks}
+    exercises = {id(e.solution): e for e in topic.exercises}
+    last_checks = {id(e.checks[-1].cell): e for e in topic.exercises if e.checks}
+    answers = {id(a.cell): a for a in topic.answers}
+    hints = {
+        id(hint.cell): (number, len(exercise.hints))
+        for exercise in topic.exercises
+        for number, hint in enumerate(exercise.hints, 1)
+    }
+    setup = 0
+    for position, cell in enumerate(topic.cells):
+        match cell.role:
+            case "plain" if cell.kind == "code":
+                setup += 1
+                yield _setup_cell(topic, cell, setup)
+            case "plain":
+                yield _markdown(cell.source)
+            case "demo":
+                yield _code(cell.source, "demo", cell.name)
+            case "exercise":
+                yield _solution_cell(exercises[id(cell)])
+            case "check":
+                yield _check_cell(checks[id(cell)])
+                if id(cell) in last_checks:
+                    exercise = last_checks[id(cell)]
+                    yield _code(f"%check {exercise.id}", "magic", exercise.id)
+            case "hint":
+                number, total = hints[id(cell)]
+                yield _folded(f"Hint {number} of {total}", cell, "hint")
+            case "answer":
+                yield _answer_cell(answers[id(cell)])
+            case "rubric":
+                yield _folded("What a strong answer reaches", cell, "rubric")
+            case "wrong" | "alternative" | "survivor":
+                pass
+        if position == 0:
+            yield _markdown(_facts(topic))
+            yield _code(LOAD, "magic", "load")
+
+
+def _facts(topic: Topic) -> str:
+    services = ", ".join(SERVICE_NAMES[service] for service in topic.services)
+    graded = sum(e.points for e in topic.exercises)
+    written = sum(a.points for a in topic.answers)
+    count = len(topic.exercises)
+    facts = [
+        f"{topic.minutes} minutes",
+        *([f"runs on {services}"] if services else []),
+        f"{count} exercise{'s' if count != 1 else ''}, {graded} points",
+        *([f"{written} points for what you write, graded by a person"] if written else []),
+    ]
+    return f"*{' · '.join(facts)}*"
+
+
+def _setup_cell(topic: Topic, cell: Cell, number: int) -> NotebookNode:
+    """Imports and helpers that exercises and checks rely on: nbgrader restores them in grading."""
+    node = _code(cell.source, "setup", "")
+    node.metadata["nbgrader"] = _nbgrader(f"{topic.id}-setup-{number}", locked=True)
+    return node
+
+
+def _solution_cell(exercise: Exercise) -> NotebookNode:
+    node = _code(exercise.solution.source, "exercise", exercise.id)
+    node.metadata["nbgrader"] = _nbgrader(exercise.id, solution=True)
+    return node
+
+
+def _check_cell(check: Check) -> NotebookNode:
+    node = _code(check.cell.source, "check", check.exercise)
+    node.metadata["onsite"]["about"] = check.about
+    node.metadata["nbgrader"] = _nbgrader(check.id, grade=True, locked=True, points=check.points)
+    return node
+
+
+def _answer_cell(answer: Answer) -> NotebookNode:
+    node = _markdown(answer.cell.source)
+    node.metadata["onsite"] = {"role": "answer", "name": answer.id}
+    node.metadata["nbgrader"] = _nbgrader(
+        answer.id, grade=True, solution=True, points=answer.points
+    )
+    return node
+
+
+def _folded(summary: str, cell: Cell, role: str) -> NotebookNode:
+    node = _markdown(
+        f"<details>\n<summary>{summary}</summary>\n\n{cell.source.strip()}\n\n</details>"
+    )
+    node.metadata["onsite"] = {"role": role, "name": cell.name}
+    return node
+
+
+def _code(source: str, role: str, name: str) -> NotebookNode:
+    node: NotebookNode = new_code_cell(source, metadata={"onsite": {"role": role, "name": name}})
+    return node
+
+
+def _markdown(source: str) -> NotebookNode:
+    node: NotebookNode = new_markdown_cell(source)
+    return node
+
+
+def _nbgrader(
+    grade_id: str,
+    *,
+    grade: bool = False,
+    solution: bool = False,
+    locked: bool = False,
+    points: int | None = None,
+) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "grade": grade,
+        "grade_id": grade_id,
+        "locked": locked,
+        "schema_version": SCHEMA_VERSION,
+        "solution": solution,
+        "task": False,
+    }
+    if points is not None:
+        metadata["points"] = points
+    return metadata
+
+
+def _give_ids(topic: Topic, cells: list[NotebookNode]) -> list[NotebookNode]:
+    """Give each cell an id that moves with its content, so that a diff shows what changed."""
+    seen: dict[str, int] = {}
+    for cell in cells:
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+        key = f"{topic.module}/{topic.id}/{grade_id or cell.source}"
+        seen[key] = seen.get(key, 0) + 1
+        digest = hashlib.sha256(f"{key}/{seen[key]}".encode()).hexdigest()
+        cell["id"] = digest[:12]
+    return cells
