@@ -72,7 +72,12 @@ def _cells(topic: Topic) -> Iterator[NotebookNode]:
         for number, hint in enumerate(exercise.hints, 1)
     }
     setup = 0
-    for position, cell in enumerate(topic.cells):
+    title, _, opening = topic.cells[0].source.partition("\n")
+    yield _markdown(f"{title}\n\n{_facts(topic)}")
+    yield _code(LOAD, "magic", "load")
+    if opening.strip():
+        yield _markdown(opening.strip())
+    for cell in topic.cells[1:]:
         match cell.role:
             case "plain" if cell.kind == "code":
                 setup += 1
@@ -97,9 +102,6 @@ def _cells(topic: Topic) -> Iterator[NotebookNode]:
                 yield _folded("What a strong answer reaches", cell, "rubric")
             case "wrong" | "alternative" | "survivor":
                 pass
-        if position == 0:
-            yield _markdown(_facts(topic))
-            yield _code(LOAD, "magic", "load")
 
 
 def _facts(topic: Topic) -> str:
