@@ -6,9 +6,12 @@ Each command imports what it needs when it runs, so that `onsite --help` is inst
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from onsite.errors import OnsiteError
 
@@ -23,7 +26,153 @@ console = Console()
 errors = Console(stderr=True)
 
 
+def progress() -> Progress:
+    """A progress bar on standard error, for work that can take over two seconds."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+    )
+
+
+
 # --- course ---------------------------------------------------------------------------------
+
+Topics = Annotated[
+    list[str] | None, typer.Argument(metavar="[TOPIC ...]", help="Topics or modules; all if none.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.command()
+def build(
+    modules: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MODULE ...]", help="Modules or topics; all if none."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; fail if anything would change.")
+    ] = False,
+) -> None:
+    """Make source/ and release/ from notebooks/."""
+    from onsite.course import build as course_build
+    from onsite.course.layout import find_layout
+    from onsite.course.reader import read_course, select_topics
+
+    layout = find_layout()
+    course = read_course(layout)
+    topics = select_topics(course, modules or [])
+    if check:
+        with console.status("comparing notebooks/ with source/ and release/"):
+            differences = course_build.drift(layout, course, topics)
+        for difference in differences:
+            errors.print(difference, highlight=False)
+        if differences:
+            errors.print("Run ./onsite build and commit what it changes.")
+            raise typer.Exit(1)
+        console.print(f"source/ and release/ are up to date ({len(topics)} topics).")
+        return
+    with progress() as bar:
+        task = bar.add_task("building", total=len(topics))
+        report = course_build.build(layout, course, topics, lambda topic: bar.advance(task))
+    for topic in report.built:
+        console.print(f"[green]built[/] {topic}", highlight=False)
+    for path in report.removed:
+        console.print(f"[yellow]removed[/] {path}", highlight=False)
+    console.print(f"{len(report.built)} built, {len(report.unchanged)} unchanged.")
+
+
+@app.command()
+def run(
+    topics: Topics = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Topics at once; by processors and memory if left out.")
+    ] = None,
+) -> None:
+    """Execute topics with their solutions by papermill; keep the executed notebooks in build/run/."""
+    from onsite.course import execute
+    from onsite.course.layout import find_layout
+    from onsite.course.reader import read_course, select_topics
+
+    layout = find_layout()
+    chosen = select_topics(read_course(layout), topics or [])
+    runs: list[execute.TopicRun] = []
+    with progress() as bar:
+        task = bar.add_task("executing", total=len(chosen))
+        for result in execute.run_topics(layout, chosen, jobs or execute.default_jobs()):
+            runs.append(result)
+            bar.advance(task)
+    table = Table("topic", "seconds", "cells", "slowest cell", "outputs", "result")
+    for result in sorted(runs, key=lambda each: each.topic):
+        table.add_row(
+            result.topic,
+            f"{result.seconds:.1f}",
+            str(result.cells),
+            f"#{result.slowest_cell}: {result.slowest_seconds:.1f} s",
+            f"{result.output_bytes / 1000:.0f} kB",
+            "[red]failed[/]" if result.failure else "[green]ok[/]",
+        )
+    console.print(table)
+    execute.write_timings(layout, runs)
+    failed = [result for result in runs if result.failure]
+    for result in failed:
+        if result.failure:
+            errors.rule(f"{result.topic}, cell {result.failure.cell}: {result.failure.error}")
+            errors.print(result.failure.source, markup=False, highlight=False)
+            errors.print(result.failure.traceback, markup=False, highlight=False)
+            errors.print(f"As far as it came: {result.notebook}", highlight=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def coverage(as_json: Json = False) -> None:
+    """List the syllabus: every question, its topic, its exercises, and what is missing."""
+    from dataclasses import asdict
+
+    from onsite.course.coverage import coverage as cover
+    from onsite.course.layout import find_layout
+    from onsite.course.reader import read_course
+
+    course = read_course(find_layout())
+    rows = list(cover(course))
+    if as_json:
+        console.print_json(data=[asdict(row) for row in rows])
+        return
+    table = Table("module", "topic", "question", "exercises", "points", "missing")
+    module = topic = ""
+    for row in rows:
+        table.add_row(
+            "" if row.module == module else row.module,
+            "" if row.topic == topic else row.topic,
+            row.question,
+            ", ".join(row.exercises),
+            str(row.points or ""),
+            f"[yellow]{row.missing}[/]" if row.missing else "[green]nothing[/]",
+            end_section=False,
+        )
+        module, topic = row.module, row.topic
+    console.print(table)
+    done = sum(not row.missing for row in rows)
+    planned = sum(len(each.topics) for each in course.modules)
+    console.print(
+        f"{done} of {len(rows)} questions, {len(course.topics)} of {planned} topics are there."
+    )
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def test(context: typer.Context) -> None:
+    """Run the test suite; arguments go to pytest."""
+    import subprocess
+
+    from onsite.course.layout import find_layout
+
+    root = find_layout().root
+    command = [sys.executable, "-m", "pytest", *context.args]
+    raise typer.Exit(subprocess.run(command, cwd=root, check=False).returncode)
 
 
 # --- grading --------------------------------------------------------------------------------
