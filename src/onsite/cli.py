@@ -183,6 +183,40 @@ def test(context: typer.Context) -> None:
 
 # --- services -------------------------------------------------------------------------------
 
+services_app = typer.Typer(help="The servers that run for you, in any notebook or process.")
+app.add_typer(services_app, name="services")
+
+
+@services_app.callback(invoke_without_command=True)
+def services(context: typer.Context) -> None:
+    """Show the servers that run for you (the same as `onsite services status`)."""
+    if context.invoked_subcommand is None:
+        services_status()
+
+
+@services_app.command("status")
+def services_status() -> None:
+    """Show what runs, where, which version, and who owns it."""
+    from onsite.services.running import overrides, running
+    from onsite.services.table import servers_table
+
+    for variable, address in overrides().items():
+        console.print(f"{variable}: your own server at {address}", highlight=False, soft_wrap=True)
+    servers = running()
+    console.print(servers_table(servers) if servers else "No server runs.")
+
+
+@services_app.command("stop")
+def services_stop() -> None:
+    """Stop every server that runs for you and delete its data, whoever owns it."""
+    from onsite.services.running import running, stop
+
+    stopped = stop(running())
+    for one in stopped:
+        console.print(f"stopped {one.service} {one.version} at {one.address}", highlight=False)
+    if not stopped:
+        console.print("No server runs.")
+
 
 def main() -> None:
     """Run the command line; a mendable error is one sentence and exit code 2."""

