@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.study.conftest import Notebook
 
 from onsite.course.layout import Layout
 from onsite.study.progress import Progress
-
-from tests.study.conftest import Notebook
 
 GOOD = """
 class Quota:

@@ -142,9 +142,7 @@ def register(shell: InteractiveShell) -> None:
     """Add the magics to `shell`, and the exercise ids to its tab completion."""
     shell.register_magics(OnsiteMagics(shell))
     for name in NAMES:
-        shell.set_hook(
-            "complete_command", _complete, str_key=f"%{name}"
-        )
+        shell.set_hook("complete_command", _complete, str_key=f"%{name}")
 
 
 def _complete(_shell: object, _event: object) -> list[str]:
