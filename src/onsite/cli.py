@@ -38,7 +38,6 @@ def progress() -> Progress:
     )
 
 
-
 # --- course ---------------------------------------------------------------------------------
 
 Topics = Annotated[
@@ -89,10 +88,11 @@ def build(
 def run(
     topics: Topics = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Topics at once; by processors and memory if left out.")
+        int | None,
+        typer.Option(min=1, help="Topics at once; by processors and memory if left out."),
     ] = None,
 ) -> None:
-    """Execute topics with their solutions by papermill; keep the executed notebooks in build/run/."""
+    """Execute topics with their solutions by papermill; the results are kept in build/run/."""
     from onsite.course import execute
     from onsite.course.layout import find_layout
     from onsite.course.reader import read_course, select_topics
