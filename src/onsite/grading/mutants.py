@@ -178,7 +178,9 @@ def _mutant(source: str, changed: str) -> Mutant:
     old, new = source.splitlines(), changed.splitlines()
     spans = [
         (a, b, c, d)
-        for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+        for kind, a, b, c, d in difflib.SequenceMatcher(
+            None, old, new, autojunk=False
+        ).get_opcodes()
         if kind != "equal"
     ]
     start, end = spans[0][0], spans[-1][1]

@@ -24,7 +24,10 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from onsite.course.compiler import stub
+from onsite.course.layout import Layout
 from onsite.course.model import Cell, Check, Exercise, Survivor, Topic
+from onsite.course.reader import read_course, suggestion
+from onsite.errors import OnsiteError
 from onsite.grading.mutants import Mutant, mutants
 from onsite.grading.result import CellResult, Limits, RunResult
 from onsite.grading.runner import Runner
@@ -109,6 +112,24 @@ class TopicProof:
         }
 
 
+def choose_topics(layout: Layout, names: Sequence[str]) -> tuple[Topic, ...]:
+    """The topics of the course with these ids, in course order; all of them when none is named.
+
+    Raises:
+        OnsiteError: there is no such topic, or no topic at all.
+    """
+    topics = read_course(layout).topics
+    known = [topic.id for topic in topics]
+    for name in names:
+        if name not in known:
+            raise OnsiteError(
+                f"There is no topic {name!r} in {layout.notebooks}{suggestion(name, known)}."
+            )
+    if not topics:
+        raise OnsiteError(f"{layout.notebooks} has no topic yet; docs say how to write one.")
+    return tuple(topic for topic in topics if not names or topic.id in names)
+
+
 # --- variants ---------------------------------------------------------------------------------
 
 
@@ -180,9 +201,7 @@ class Laboratory:
     """Where trials run: a few at a time, under the usual seed or the other one."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        self._usual = Runner(
-            limits=LIMITS, environment=environment, seed=SEED, hash_seed=SEED
-        )
+        self._usual = Runner(limits=LIMITS, environment=environment, seed=SEED, hash_seed=SEED)
         self._other = Runner(
             limits=LIMITS, environment=environment, seed=OTHER_SEED, hash_seed=OTHER_SEED
         )
@@ -355,7 +374,9 @@ def _refused(cell: Cell, idea: str, expect: str, trial: Trial) -> list[Failure]:
     if any(expect in check.error_message for check in trial.failed):
         return []
     said = "; ".join(_say(check) for check in trial.failed)
-    return [Failure("wrong answers", cell.line, f"{idea!r}: no message contains {expect!r}: {said}")]
+    return [
+        Failure("wrong answers", cell.line, f"{idea!r}: no message contains {expect!r}: {said}")
+    ]
 
 
 def _steady(exercise: Exercise, how: str, trial: Trial) -> list[Failure]:
@@ -399,9 +420,7 @@ def _survivors(
     )
 
 
-def _unexplained(
-    topic: Topic, exercise: Exercise, survivors: Sequence[Survived]
-) -> list[Failure]:
+def _unexplained(topic: Topic, exercise: Exercise, survivors: Sequence[Survived]) -> list[Failure]:
     failures = [
         Failure("mutants", survivor.line, f"no check notices  {survivor.diff}")
         for survivor in survivors

@@ -510,9 +510,7 @@ class _Channels:
             self.alive = False
         return done
 
-    def _read_messages(
-        self, outputs: _Outputs, count: int, *, to_the_end: bool
-    ) -> Message | None:
+    def _read_messages(self, outputs: _Outputs, count: int, *, to_the_end: bool) -> Message | None:
         while True:
             try:
                 data = self._messages.recv(1 << 18)
