@@ -178,6 +178,36 @@ def test(context: typer.Context) -> None:
 # --- grading --------------------------------------------------------------------------------
 
 
+@app.command()
+def prove(
+    topics: Annotated[
+        list[str] | None, typer.Argument(metavar="[TOPIC ...]", help="Topics; all by default.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Prove that each exercise takes right answers and refuses wrong ones."""
+    import json
+
+    from onsite.course.layout import find_layout
+    from onsite.grading import prove as proving
+    from onsite.grading.show import proof_progress, proof_table
+
+    layout = find_layout()
+    chosen = proving.choose_topics(layout, topics or ())
+    proofs = []
+    with proof_progress(errors) as progress, proving.laboratory(chosen) as lab:
+        for topic in chosen:
+            proofs.append(proving.prove_topic(topic, lab, progress(topic.id)))
+            proving.write_report(layout.build / "prove", proofs[-1])
+    if as_json:
+        print(json.dumps([proof.report() for proof in proofs], indent=2, ensure_ascii=False))
+    else:
+        for part in proof_table(proofs):
+            console.print(part)
+    if not all(proof.proved for proof in proofs):
+        raise typer.Exit(1)
+
+
 # --- study ----------------------------------------------------------------------------------
 
 

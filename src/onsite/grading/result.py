@@ -1,0 +1,78 @@
+"""What a run may use, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+CellStatus = Literal["ok", "error", "timeout", "output_limit", "killed", "not_run"]
+Ending = Literal["complete", "stopped", "timeout", "killed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may use.
+
+    `seconds_per_cell` and `seconds` (the whole notebook) are wall time. `memory_bytes` is what the
+    run may allocate on top of the warm process it was forked from; `output_bytes` is what one
+    cell may print or display. `processes` is how many processes and threads it may add to what
+    the user already runs (the system does not count root's).
+    """
+
+    seconds_per_cell: float = 60.0
+    seconds: float = 300.0
+    memory_bytes: int = 1 << 30
+    output_bytes: int = 4 << 20
+    processes: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """What one code cell did.
+
+    `index` is its place among all the notebook's cells, `id` its nbformat id (or "cell-INDEX").
+    `outputs` are nbformat 4 outputs. `status` is:
+
+    - ok: it ended well (or it raised and is tagged "raises-exception");
+    - error: it raised `error_name` with `error_message`;
+    - timeout, output_limit: it passed a limit; it was interrupted, and killed if it went on;
+    - killed: the run's process died in it;
+    - not_run: the run had ended before its turn.
+    """
+
+    index: int
+    id: str
+    status: CellStatus
+    outputs: tuple[Mapping[str, Any], ...] = ()
+    error_name: str = ""
+    error_message: str = ""
+    traceback: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a whole run did.
+
+    `notebook` is the executed notebook as UTF-8 JSON: every cell that did not end by itself has
+    an error output that says why, so that nbgrader's own rules score it as failed. `ending` is
+    complete (every cell had its turn), stopped (the caller asked to stop), timeout (the limit of
+    the whole run, or a cell that did not heed its interrupt) or killed (the process died).
+    """
+
+    cells: tuple[CellResult, ...]
+    ending: Ending
+    notebook: bytes
+    seconds: float
+
+    def __getitem__(self, cell_id: str) -> CellResult:
+        """The first code cell with that id.
+
+        Raises:
+            KeyError: no code cell has it.
+        """
+        for cell in self.cells:
+            if cell.id == cell_id:
+                return cell
+        raise KeyError(cell_id)

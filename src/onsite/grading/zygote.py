@@ -1,0 +1,259 @@
+"""The warm process: it has imported what notebooks import, and forks once for each run.
+
+It obeys one grading process over a socket, one request at a time:
+
+    {"do": "fork", "run": N, ...}   with the run's four descriptors  -> {"pid": P}
+    {"do": "interrupt", "run": N}   SIGINT to the run's process      -> {}
+    {"do": "end", "run": N}         kill what is left of the run     -> {"status": S}
+
+and ends, with everything it forked, when that socket closes. It has one thread, so that forking is
+safe. It never runs a cell itself. On Linux it is told of every process that a run leaves behind,
+because each run's process is the "subreaper" of its descendants and the zygote that of the runs:
+a daemon that has left its session still becomes a child of the zygote, which kills it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import io
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+import warnings
+from pathlib import Path
+from typing import Any, NoReturn
+
+import psutil
+
+from onsite.grading import child
+from onsite.grading.shell import NotebookShell, make_shell
+
+#: What the course's notebooks import. A name that is not installed is left out.
+PRELOAD = (
+    "asyncio",
+    "concurrent.futures.process",
+    "concurrent.futures.thread",
+    "email.message",
+    "http.client",
+    "http.server",
+    "importlib.metadata",
+    "multiprocessing.pool",
+    "sqlite3",
+    "statistics",
+    "unittest.mock",
+    "urllib.request",
+    "IPython.display",
+    "django.db.models",
+    "matplotlib.pyplot",
+    "numpy",
+    "onsite.services",
+    "onsite.study.notebook",
+    "pandas",
+    "psycopg",
+    "redis",
+    "redis.asyncio",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.ext.asyncio",
+    "sqlalchemy.orm",
+)
+
+
+def warm_up() -> NotebookShell:
+    """Import everything, and do once what is slow the first time: a figure, a traceback."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in PRELOAD:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+    shell = make_shell()
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots()
+    axes.plot([1, 2], label="warm")
+    axes.legend()
+    figure.savefig(io.BytesIO(), format="png")
+    pyplot.close("all")
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        shell.run_cell("1 / 0")
+        shell.run_cell("None")
+    shell.reset()
+    shell.execution_count = 1
+    gc.collect()
+    gc.freeze()  # keeps the collector from touching, and so copying, pages shared by all runs
+    if threading.active_count() != 1:
+        raise RuntimeError(f"a preloaded module started threads: {threading.enumerate()}")
+    return shell
+
+
+class Zygote:
+    """The runs that were forked, and how each is ended."""
+
+    def __init__(self, shell: NotebookShell, control: socket.socket) -> None:
+        self._shell = shell
+        self._control = control
+        self._pids: dict[int, int] = {}  # run -> pid, until the run is ended
+        self._life: dict[int, int] = {}  # pid -> descriptor held open while the process lives
+        self._status: dict[int, int] = {}  # pid -> wait status
+
+    def serve(self) -> None:
+        """Obey until the grading process is gone."""
+        wake_read, wake_write = socket.socketpair()
+        for end in (wake_read, wake_write):
+            end.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_write.fileno(), warn_on_full_buffer=False)
+        self._own = (wake_read, wake_write)
+        with selectors.DefaultSelector() as selector:
+            selector.register(wake_read, selectors.EVENT_READ)
+            selector.register(self._control, selectors.EVENT_READ)
+            self._selector = selector
+            while True:
+                for key, _ in selector.select():
+                    if key.fileobj is wake_read:
+                        with contextlib.suppress(BlockingIOError):
+                            wake_read.recv(4096)
+                        self._reap()
+                    elif not self._obey():
+                        return
+
+    def end_all(self) -> None:
+        """Kill every run that is left."""
+        for run in tuple(self._pids):
+            self._end(run)
+
+    def _obey(self) -> bool:
+        data, descriptors, _, _ = socket.recv_fds(self._control, 1 << 16, 4)
+        if not data:
+            return False
+        request = json.loads(data)
+        answer: dict[str, Any] = {}
+        match request["do"]:
+            case "fork":
+                answer = {"pid": self._fork(request, descriptors)}
+            case "interrupt":
+                pid = self._pids.get(request["run"])
+                if pid is not None and pid not in self._status:
+                    os.kill(pid, signal.SIGINT)
+            case "end":
+                answer = {"status": self._end(request["run"])}
+        self._control.sendall(json.dumps(answer).encode() + b"\n")
+        return True
+
+    def _fork(self, request: dict[str, Any], descriptors: list[int]) -> int:
+        channel, out, err, life = descriptors
+        pid = os.fork()
+        if pid == 0:
+            self._become_run(child.Fence(**request["fence"]), channel, out, err, life)
+        for descriptor in (channel, out, err):
+            os.close(descriptor)
+        self._pids[request["run"]] = pid
+        self._life[pid] = life
+        return pid
+
+    def _become_run(
+        self, fence: child.Fence, channel: int, out: int, err: int, life: int
+    ) -> NoReturn:
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._selector.close()
+            self._control.close()
+            for end in self._own:
+                end.close()
+            # Another run's end must be seen although this one goes on.
+            for descriptor in (life, *self._life.values()):
+                os.close(descriptor)
+            os.dup2(out, 1)
+            os.dup2(err, 2)
+            os.close(out)
+            os.close(err)
+            child.run(self._shell, socket.socket(fileno=channel), fence)
+            code = 0
+        except BaseException:
+            os.write(2, traceback.format_exc().encode())
+        finally:
+            os._exit(code)
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                if pid in self._life:
+                    os.close(self._life.pop(pid))
+                    self._status[pid] = status
+
+    def _end(self, run: int) -> int:
+        """Kill the run's process and all its descendants; the process's wait status."""
+        pid = self._pids.pop(run)
+        self._reap()
+        if pid in self._life:
+            strays = psutil.Process(pid).children(recursive=True)
+            for stray in strays:
+                with contextlib.suppress(psutil.Error):
+                    stray.kill()
+            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+        while pid in self._life:
+            self._wait_for_child()
+        self._kill_strays()
+        return self._status.pop(pid)
+
+    def _kill_strays(self) -> None:
+        """Kill what runs that have ended left to this process, until nothing is left."""
+        deadline = time.monotonic() + 10
+        while len(self._life) < _child_count() and time.monotonic() < deadline:
+            for process in psutil.Process().children():
+                if process.pid not in self._life:
+                    with contextlib.suppress(psutil.Error):
+                        process.kill()
+            self._reap()
+            time.sleep(0.001)
+
+    def _wait_for_child(self) -> None:
+        pid, status = os.waitpid(-1, 0)
+        if pid in self._life:
+            os.close(self._life.pop(pid))
+            self._status[pid] = status
+
+
+def _child_count() -> int:
+    """How many children this process has, dead ones included."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    try:
+        return len(children.read_text().split())
+    except OSError:
+        return len(psutil.Process().children())
+
+
+def main(descriptor: int) -> None:
+    """Warm up, say so, and serve."""
+    control = socket.socket(fileno=descriptor)
+    child.prctl(child.PR_SET_CHILD_SUBREAPER, 1)
+    zygote = Zygote(warm_up(), control)
+    control.sendall(b'{"ready": true}\n')
+    try:
+        zygote.serve()
+    except ConnectionError:
+        pass  # the grading process was killed
+    finally:
+        zygote.end_all()
+
+
+if __name__ == "__main__":
+    # Run the importable module, so that its classes are not those of `__main__`, which belongs
+    # to the notebooks.
+    from onsite.grading.zygote import main as imported_main
+
+    imported_main(int(sys.argv[1]))
