@@ -73,7 +73,7 @@ class Keeper:
         uid, gid = self.order["account"] or (None, None)
         try:
             with (self.folder / "log").open("ab") as log:
-                self.server = subprocess.Popen(  # noqa: S603
+                self.server = subprocess.Popen(
                     self.order["command"],
                     stdin=subprocess.DEVNULL,
                     stdout=log,

@@ -79,7 +79,7 @@ class Server:
         try:
             order = self._order()
             with (self.folder / "log").open("ab") as log:
-                self._keeper = subprocess.Popen(  # noqa: S603
+                self._keeper = subprocess.Popen(
                     [sys.executable, "-I", "-S", str(KEEPER)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,

@@ -48,9 +48,7 @@ class Program:
 
 @functools.cache
 def _banner(path: Path) -> str:
-    asked = subprocess.run(  # noqa: S603
-        [path, "--version"], capture_output=True, text=True, timeout=30
-    )
+    asked = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30)
     if asked.returncode:
         said = (asked.stderr or asked.stdout).strip()
         raise OnsiteError(

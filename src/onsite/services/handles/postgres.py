@@ -207,7 +207,7 @@ def _private_server() -> tuple[str, process.Server]:
 
 def _prepare(program: Program, template: Path, data: Path, port: int) -> Sequence[str]:
     # `cp` rather than shutil: three times as fast for a thousand files, and it keeps the owner
-    subprocess.run(["cp", "-a", f"{template / 'data'}/.", data], check=True)  # noqa: S603, S607
+    subprocess.run(["cp", "-a", f"{template / 'data'}/.", data], check=True)  # noqa: S607
     return (str(program.path), "-D", str(data), "-p", str(port))
 
 
@@ -269,7 +269,7 @@ def _make_template(program: Program, version: str, settings: dict[str, str], new
     )
     if major >= 16:
         command += ["-c", "scram_iterations=128"]  # the password is random: nothing to slow down
-    made = subprocess.run(  # noqa: S603
+    made = subprocess.run(
         command,
         cwd="/",
         env=process.server_environment(),
@@ -293,7 +293,7 @@ def _preload(program: Program) -> dict[str, str]:
     asked = program.path.with_name("pg_config")
     if not asked.exists():
         return {}
-    said = subprocess.check_output([asked, "--pkglibdir"], text=True)  # noqa: S603
+    said = subprocess.check_output([asked, "--pkglibdir"], text=True)
     libraries = Path(said.strip())
     there = [name for name in PRELOAD if any(libraries.glob(f"{name}.*"))]
     return {"shared_preload_libraries": f"'{','.join(there)}'"}
