@@ -9,6 +9,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from onsite.errors import OnsiteError
 
@@ -74,7 +75,7 @@ def main() -> None:
     try:
         app()
     except OnsiteError as error:
-        errors.print(f"[bold red]onsite:[/] {error}", highlight=False, soft_wrap=True)
+        errors.print(f"[bold red]onsite:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
 
 
