@@ -10,8 +10,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+<<<<<<< HEAD
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+=======
+from rich.markup import escape
+>>>>>>> services
 
 from onsite.errors import OnsiteError
 
@@ -253,7 +257,7 @@ def main() -> None:
     try:
         app()
     except OnsiteError as error:
-        errors.print(f"[bold red]onsite:[/] {error}", highlight=False, soft_wrap=True)
+        errors.print(f"[bold red]onsite:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
 
 

@@ -58,8 +58,10 @@ def _candidates() -> list[Path]:
     named = os.environ.get("ONSITE_RUNTIME")
     if named:
         return [Path(named).expanduser().absolute()]
-    cache = platformdirs.user_cache_path("onsite").absolute() / "services"
-    return [cache, Path(tempfile.gettempdir()).absolute() / f"onsite-{os.geteuid()}"]
+    temporary = Path(tempfile.gettempdir()).absolute() / f"onsite-{os.geteuid()}"
+    if os.environ.get("HOME") == "":  # then ~ would be taken for /
+        return [temporary]
+    return [platformdirs.user_cache_path("onsite").absolute() / "services", temporary]
 
 
 def _usable(path: Path) -> Path:
@@ -162,6 +164,16 @@ def _end_orphan(folder: Path) -> None:
             children = process.children(recursive=True)
             process.kill()
             psutil.wait_procs([process, *children], timeout=5)
+
+
+def forget_unused(kept: Path) -> None:
+    """Delete templates or program copies below `kept` whose original program is gone.
+
+    Each such folder has a file `source` with the path of that program.
+    """
+    for source in kept.glob("*/source"):
+        if not Path(source.read_text(encoding="utf-8")).exists():
+            free_tree(source.parent)
 
 
 def free_tree(path: Path) -> None:

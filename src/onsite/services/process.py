@@ -75,6 +75,7 @@ class Server:
         self.folder, lock = folders.new_server_folder()
         self._state = "starting"
         self._events = b""
+        self._listening = threading.Lock()
         self._keeper: subprocess.Popen[bytes] | None = None
         try:
             order = self._order()
@@ -183,8 +184,9 @@ class Server:
             keeper.kill()
             keeper.wait()
             folders.clean()
-        keeper.stdout.close()
-        self._state = "closed"
+        with self._listening:
+            keeper.stdout.close()
+            self._state = "closed"
 
     def forget(self) -> None:
         """In a forked child: let go of the pipes, which belong to the parent."""
@@ -211,19 +213,20 @@ class Server:
 
     def _listen(self, seconds: float) -> None:
         """Take in what the keeper says within `seconds`, returning at its first words."""
-        if os.getpid() != self.owner or self._state == "closed":
+        if os.getpid() != self.owner:
             return
-        assert self._keeper is not None and self._keeper.stdout  # noqa: S101
-        readable, _, _ = select.select([self._keeper.stdout], [], [], seconds)
-        while readable:
-            chunk = os.read(self._keeper.stdout.fileno(), 4096)
-            if not chunk:
-                self._state = "closed"
-                return
-            *lines, self._events = (self._events + chunk).split(b"\n")
-            for line in lines:
-                self._take(json.loads(line))
-            readable, _, _ = select.select([self._keeper.stdout], [], [], 0)
+        with self._listening:  # a notebook's threads may ask at the same time
+            while self._state != "closed":
+                assert self._keeper is not None and self._keeper.stdout  # noqa: S101
+                if not select.select([self._keeper.stdout], [], [], seconds)[0]:
+                    return
+                chunk = os.read(self._keeper.stdout.fileno(), 4096)
+                *lines, self._events = (self._events + chunk).split(b"\n")
+                for line in lines:
+                    self._take(json.loads(line))
+                if not chunk:  # the keeper is gone
+                    self._state = "closed"
+                seconds = 0
 
     def _take(self, event: dict[str, Any]) -> None:
         match event:

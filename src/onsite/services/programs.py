@@ -124,7 +124,9 @@ def _reachable(program: Program) -> Program:
             for part in program.parts:
                 if (program.base / part).exists():
                     shutil.copytree(program.base / part, new / part, symlinks=True)
+            (new / "source").write_text(str(program.path), encoding="utf-8")
             _open_to_all(new)
+            folders.forget_unused(programs)
             new.rename(target)
     return replace(program, path=target / program.path.relative_to(program.base))
 

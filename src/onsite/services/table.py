@@ -11,7 +11,10 @@ from onsite.services.running import Running
 
 def servers_table(servers: Iterable[Running]) -> Table:
     """Lay out `servers`, one row each."""
-    table = Table("service", "version", "address", "pid", "owner", "since", "came from")
+    table = Table("service", "version")
+    table.add_column("address", no_wrap=True)  # to be copied in one piece
+    for heading in ("pid", "owner", "since", "came from"):
+        table.add_column(heading, overflow="fold")
     for one in servers:
         table.add_row(
             one.service,
@@ -19,7 +22,7 @@ def servers_table(servers: Iterable[Running]) -> Table:
             one.address,
             "stopped" if one.pid is None else str(one.pid),
             str(one.owner),
-            f"{one.since:%Y-%m-%d %H:%M:%S}",
+            f"{one.since:%d %b %H:%M:%S}",
             one.origin,
         )
     return table

@@ -125,7 +125,7 @@ class Postgres(Handle):
         return self._server.log_tail(lines)
 
     def _administer(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(self._server_url, autocommit=True)
+        return psycopg.connect(self._server_url, autocommit=True, connect_timeout=10)
 
     def _release(self) -> None:
         if self._server is not None and not self._server.is_running():
@@ -182,8 +182,9 @@ os.register_at_fork(after_in_child=_shared.clear)
 
 def _private_server() -> tuple[str, process.Server]:
     """Find or start the server of this process."""
-    if not (_shared and _shared[0][1].is_running()):
-        _shared.clear()
+    if _shared and not _shared[0][1].is_running():  # it was stopped, or crashed
+        _shared.pop()[1].close()
+    if not _shared:
         program = find_program(("postgres",), WHEEL, PLACES, CURE)
         version = _version(program)
         template = _template(program, version)
@@ -230,9 +231,9 @@ def _version(program: Program) -> str:
 def _template(program: Program, version: str) -> Path:
     """Find or make the data folder that servers of this version begin with.
 
-    It holds `data` (what initdb makes, and our settings) and `password`. The password is random and
-    the same for all servers from this template, which only this user can read: other people on the
-    machine can reach 127.0.0.1 too.
+    It holds `data` (what initdb makes, and our settings), `password`, and `source`. The password is
+    random and the same for all servers from this template, which only this user can read: other
+    people on the machine can reach 127.0.0.1 too.
     """
     settings = SETTINGS | _preload(program)
     key = hashlib.sha256(f"{program.path}{settings}".encode()).hexdigest()[:12]
@@ -243,6 +244,8 @@ def _template(program: Program, version: str) -> Path:
             new = templates / f".new-{target.name}"
             folders.free_tree(new)  # of somebody who was interrupted
             _make_template(program, version, settings, new)
+            (new / "source").write_text(str(program.path), encoding="utf-8")
+            folders.forget_unused(templates)
             new.rename(target)
     return target
 

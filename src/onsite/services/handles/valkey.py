@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from onsite.errors import OnsiteError
 from onsite.services import process
@@ -224,7 +224,7 @@ class _PrivateServer:
                 service=found[1],
                 version=found[2],
                 origin=program.origin,
-                prepare=partial(_prepare, program, password),
+                prepare=partial(_prepare, program, found[2], password),
                 ready=partial(_ready, password),
                 stop_signal=signal.SIGTERM,
             )
@@ -248,11 +248,12 @@ class _PrivateServer:
         self._server.close()
 
 
-def _prepare(program: Program, password: str, data: Path, port: int) -> Sequence[str]:
+def _prepare(program: Program, version: str, password: str, data: Path, port: int) -> Sequence[str]:
+    debug = "enable-debug-command local\n" if int(version.partition(".")[0]) >= 7 else ""
     # in a file, because everybody can see the words of a command
     (data / "server.conf").write_text(
         f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndaemonize no\n"
-        'save ""\nappendonly no\ndir ./\nenable-debug-command local\n',
+        f'save ""\nappendonly no\ndir ./\n{debug}',
         encoding="ascii",
     )
     return (str(program.path), "server.conf")
@@ -316,8 +317,8 @@ def _claim(address: str) -> _ClaimedDatabase:
         raise OnsiteError(f"{VARIABLE} must look like redis://:password@host:6379.")
     token = secrets.token_hex(8)
     try:
-        with Redis.from_url(address) as client:
-            count = int(client.config_get("databases").get(b"databases", 16))
+        with Redis.from_url(address, decode_responses=True, socket_connect_timeout=10) as client:
+            count = _database_count(client)
             milliseconds = int(LEASE_SECONDS * 1000)
             number = int(client.eval(_CLAIM, 0, token, milliseconds, _database(client), count))
     except RedisError as error:
@@ -331,6 +332,15 @@ def _claim(address: str) -> _ClaimedDatabase:
             f"FLUSHDB, or unset {VARIABLE} for a private server."
         )
     return _ClaimedDatabase(address, number, token)
+
+
+def _database_count(client: Redis) -> int:
+    """How many numbered databases the server has; hosted ones may not say."""
+    try:
+        said = client.config_get("databases").get("databases")
+    except ResponseError:
+        said = None
+    return int(said or 16)
 
 
 def _database(client: Redis) -> int:
