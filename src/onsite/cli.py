@@ -10,12 +10,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-<<<<<<< HEAD
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-=======
-from rich.markup import escape
->>>>>>> services
 
 from onsite.errors import OnsiteError
 
