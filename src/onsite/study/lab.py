@@ -49,6 +49,7 @@ def start(
         announce: called with one line that has the address, when the page can be opened.
     """
     _point_kernels_here(layout)
+    os.chdir(layout.root)  # where nbgrader's extensions look for nbgrader_config.py
     arguments = [
         f"--ServerApp.root_dir={layout.root}",
         f"--ServerApp.port={port}",
