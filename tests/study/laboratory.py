@@ -28,9 +28,7 @@ class Lab:
 
 
 @contextmanager
-def running_lab(
-    environment: Mapping[str, str], *options: str, log: Path
-) -> Iterator[Lab]:
+def running_lab(environment: Mapping[str, str], *options: str, log: Path) -> Iterator[Lab]:
     """Run `onsite lab --no-browser`; its messages go to the file `log`."""
     with log.open("wb") as messages:
         process = subprocess.Popen(

@@ -28,7 +28,7 @@ OPTIONS = (
     "--LabApp.news_url=None",
     "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
-    "--Application.log_level=WARN",
+    "--Application.log_level=ERROR",
 )
 
 
@@ -48,7 +48,7 @@ def start(
         options: further options for JupyterLab, which win over Onsite's own.
         announce: called with one line that has the address, when the page can be opened.
     """
-    _point_kernels_here(layout)
+    _set_environment(layout)
     os.chdir(layout.root)  # where nbgrader's extensions look for nbgrader_config.py
     arguments = [
         f"--ServerApp.root_dir={layout.root}",
@@ -74,13 +74,19 @@ def _address(server: ServerApp) -> str:
     return urlunsplit(address._replace(query=query))
 
 
-def _point_kernels_here(layout: Layout) -> None:
-    """Let notebooks run on this environment's Python and find this course.
+def _set_environment(layout: Layout) -> None:
+    """Let notebooks run on this environment's Python, and find this course.
 
     A `python3` kernel among the user's own files would otherwise take the place of this one.
+    JupyterLab's question about news can only be turned off in a settings folder; ours is in the
+    package.
     """
-    ours = Path(sys.prefix, "share", "jupyter")
-    others = os.environ.get("JUPYTER_PATH")
-    os.environ["JUPYTER_PATH"] = os.pathsep.join([str(ours), *([others] if others else [])])
+    _put_first("JUPYTER_PATH", Path(sys.prefix, "share", "jupyter"))
+    _put_first("JUPYTER_CONFIG_PATH", Path(__file__).parent / "jupyter")
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ["ONSITE_ROOT"] = str(layout.root)
+
+
+def _put_first(variable: str, folder: Path) -> None:
+    others = os.environ.get(variable)
+    os.environ[variable] = os.pathsep.join([str(folder), *([others] if others else [])])

@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -66,12 +66,12 @@ def _sync_file(
 ) -> bool:
     """Bring one file up to date; tell whether `state` changed."""
     target = layout.work / place
-    version = _digest(new)
+    version = _digest(new, target.suffix)
     if not target.exists():
         write_atomically(target, new)
         report.copied.append(place)
     else:
-        mine = _digest(target.read_bytes())
+        mine = _digest(target.read_bytes(), target.suffix)
         known = state.get(place)
         if known == version:
             return False
@@ -138,5 +138,16 @@ def _write_state(path: Path, state: Mapping[str, str]) -> None:
     write_atomically(path, json.dumps(state, indent=1, sort_keys=True).encode())
 
 
-def _digest(content: bytes) -> str:
+def _digest(content: bytes, suffix: str) -> str:
+    """What tells versions apart: in a notebook the cells' text, else every byte.
+
+    JupyterLab rewrites a notebook's metadata and outputs when it is merely opened or run.
+    """
+    if suffix == ".ipynb":
+        with suppress(ValueError, KeyError, TypeError):
+            cells = [
+                (cell["cell_type"], "".join(cell["source"]), cell.get("attachments"))
+                for cell in json.loads(content)["cells"]
+            ]
+            content = json.dumps(cells, sort_keys=True).encode()
     return hashlib.sha256(content).hexdigest()
