@@ -212,6 +212,28 @@ def prove(
 # --- study ----------------------------------------------------------------------------------
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0: any free one.")] = 0,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser.")] = False,
+) -> None:
+    """Start JupyterLab on the start page; further options go to JupyterLab."""
+    from onsite.course.layout import find_layout
+    from onsite.study.lab import start
+    from onsite.study.workspace import sync
+
+    layout = find_layout()
+    report = sync(layout)
+    if report.copied:
+        console.print(f"work/ has {len(report.copied)} new files of the course.")
+    for place in report.updated:
+        console.print(f"work/{place} was brought up to date.", highlight=False)
+    for place in report.beside:
+        console.print(f"There is a newer version of a topic: work/{place}", highlight=False)
+    start(layout, port, not no_browser, context.args, lambda line: print(line, flush=True))
+
+
 # --- services -------------------------------------------------------------------------------
 
 services_app = typer.Typer(help="The servers that run for you, in any notebook or process.")

@@ -24,7 +24,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     shutil.copytree(FIXTURE, root)
     monkeypatch.setenv("ONSITE_ROOT", str(root))
     monkeypatch.setenv("ONSITE_DATA", str(tmp_path / "data"))
-    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    monkeypatch.setenv("JPY_SESSION_NAME", "somewhere/else.ipynb")
     return Layout(root)
 
 

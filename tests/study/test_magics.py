@@ -165,6 +165,15 @@ def test_attempts_are_recorded(notebook: Notebook) -> None:
     assert standing.topic == "buckets"
 
 
+def test_what_graders_and_papermill_run_is_no_progress(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JPY_SESSION_NAME")
+    notebook(GOOD)
+    assert "5 of 5 points" in notebook("%check quota").text
+    assert Progress().standings() == {}
+
+
 def test_hints_come_one_at_a_time(notebook: Notebook) -> None:
     shown = [notebook("%hint quota").bundles[0]["text/markdown"] for _ in range(4)]
     assert [text.split("**")[1] for text in shown[:3]] == [f"Hint {n} of 3." for n in (1, 2, 3)]

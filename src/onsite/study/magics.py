@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from functools import wraps
@@ -67,7 +68,8 @@ class OnsiteMagics(Magics):
             self._tried.add(exercise)
             earned = sum(outcome.earned for outcome in outcomes)
             try:
-                Progress().record(exercise, topic.id, earned, found.points)
+                if person_present(self._shell):
+                    Progress().record(exercise, topic.id, earned, found.points)
             except ProgressError as error:
                 notes.append(f"Note: {error}")
         _show(panel.check_panel(exercise, outcomes, notes))
@@ -136,6 +138,20 @@ class OnsiteMagics(Magics):
         _show(panel.exercise_list(listed))
         if note:
             _show(panel.sentence(f"Note: {note}"))
+
+
+def person_present(shell: InteractiveShell) -> bool:
+    """Whether somebody works in `shell`'s notebook.
+
+    Student notebooks have %check cells, and papermill and graders execute them too; what they
+    reach is not the learner's progress. A Jupyter server tells its kernels a session's name, VS
+    Code a notebook's, and a terminal has a shell of its own.
+    """
+    return (
+        "JPY_SESSION_NAME" in os.environ
+        or "__vsc_ipynb_file__" in shell.user_ns
+        or type(shell).__name__ == "TerminalInteractiveShell"
+    )
 
 
 def register(shell: InteractiveShell) -> None:

@@ -7,7 +7,6 @@ front end nor the course's files.
 from __future__ import annotations
 
 import importlib
-import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -23,9 +22,8 @@ def load(shell: InteractiveShell) -> None:
     """Register the magics with `shell` and apply `onsite/chart.mplstyle`."""
     style.use("onsite.chart")
     magics.register(shell)
-    # Only a Jupyter server's kernels have this, so a person sits in front of them. What reads a
-    # topic takes a second to import; it is there before the first %check asks for it.
-    if "JPY_SESSION_NAME" in os.environ:
+    # What reads a topic takes a second to import; it is there before the first %check asks for it.
+    if magics.person_present(shell):
         threading.Thread(
             target=importlib.import_module, args=("onsite.course.reader",), daemon=True
         ).start()

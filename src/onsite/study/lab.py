@@ -1,0 +1,92 @@
+"""`onsite lab`: JupyterLab on the start page, in this process, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from jupyter_server.serverapp import ServerApp
+from jupyterlab.labapp import LabApp
+from traitlets.config import Config
+
+from onsite.course.layout import Layout
+
+# Each option is given on the command line, which wins over a user's own Jupyter configuration and
+# leaves its files alone.
+OPTIONS = (
+    "--ServerApp.default_url=/onsite",
+    "--LabApp.default_url=/onsite",
+    "--ServerApp.jpserver_extensions=onsite.study.start_page=True",
+    "--ServerApp.allow_root=True",
+    # Ctrl-C is answered: it means stop.
+    "--ServerApp.answer_yes=True",
+    # Nothing is fetched from the network: no news, no look for newer versions or extensions.
+    "--LabApp.news_url=None",
+    "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
+    "--LabApp.extension_manager=readonly",
+    "--Application.log_level=ERROR",
+)
+
+
+def start(
+    layout: Layout,
+    port: int,
+    browser: bool,
+    options: Sequence[str],
+    announce: Callable[[str], None],
+) -> None:
+    """Run JupyterLab on `layout` until it is stopped, then stop its kernels.
+
+    Args:
+        layout: the course; its root is what the file browser shows.
+        port: the port to listen on; 0 lets the system choose a free one.
+        browser: open the start page in a browser.
+        options: further options for JupyterLab, which win over Onsite's own.
+        announce: called with one line that has the address, when the page can be opened.
+    """
+    _set_environment(layout)
+    os.chdir(layout.root)  # where nbgrader's extensions look for nbgrader_config.py
+    arguments = [
+        f"--ServerApp.root_dir={layout.root}",
+        f"--ServerApp.port={port}",
+        f"--ServerApp.open_browser={browser}",
+        *OPTIONS,
+        *options,
+    ]
+    # A token of our own, so that Onsite can print the address; never on the command line, where
+    # other users of the machine could read it.
+    config = Config({"IdentityProvider": {"token": secrets.token_hex(24)}})
+    server = LabApp.initialize_server(argv=arguments, config=config)
+    # Called when the loop runs, after the port was bound.
+    server.io_loop.add_callback(announce, f"Onsite is at {_address(server)} - Ctrl-C stops it.")
+    server.start()
+
+
+def _address(server: ServerApp) -> str:
+    """The start page's address, with the token unless the user has set one of their own."""
+    address = urlsplit(server.local_url)
+    token = server.identity_provider.token
+    query = urlencode({"token": token}) if token else ""
+    return urlunsplit(address._replace(query=query))
+
+
+def _set_environment(layout: Layout) -> None:
+    """Let notebooks run on this environment's Python, and find this course.
+
+    A `python3` kernel among the user's own files would otherwise take the place of this one.
+    JupyterLab's question about news can only be turned off in a settings folder; ours is in the
+    package.
+    """
+    _put_first("JUPYTER_PATH", Path(sys.prefix, "share", "jupyter"))
+    _put_first("JUPYTER_CONFIG_PATH", Path(__file__).parent / "jupyter")
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.environ["ONSITE_ROOT"] = str(layout.root)
+
+
+def _put_first(variable: str, folder: Path) -> None:
+    others = os.environ.get(variable)
+    os.environ[variable] = os.pathsep.join([str(folder), *([others] if others else [])])
