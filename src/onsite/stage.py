@@ -238,7 +238,7 @@ class Stage(AbstractContextManager["Stage"]):
                 "should wait to be woken"
             )
         following = self._before_step(actor)
-        if following is not None and following is not actor:
+        if following in self._ready() and following is not actor:
             self._give(following, actor)
 
     def _give(self, following: Actor | None, me: Actor | None) -> None:
