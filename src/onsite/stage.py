@@ -1,0 +1,374 @@
+"""Threads that change places only where a check says so: races that happen every time, or never.
+
+A stress test finds a race on some runs. Here the threads are real, but only one of them runs at a
+time, and the stage says which: before every bytecode instruction of the code under test it may
+hand the turn to another one. `threading.Lock` and `threading.RLock` are replaced, while an answer
+makes its objects, by locks that know who waits for them. So a wait needs no clock, and a deadlock
+is seen at once: everybody waits and nobody can run.
+
+The idea is that of systematic concurrency testing (Musuvathi and others, "Finding and Reproducing
+Heisenbugs in Concurrent Programs", OSDI 2008), kept to what a notebook's checks need.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import sys
+import threading
+import types
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+from unittest import mock
+
+_real_lock = threading.Lock
+_real_rlock = threading.RLock
+# Condition.wait() makes the lock it sleeps on by this name.
+_real_allocate = threading._allocate_lock  # type: ignore[attr-defined]
+
+# What an answer calls to get a lock may itself be library code: Semaphore, Event, Queue.
+_LOCK_MAKERS = ("threading", "queue", "dataclasses", "collections")
+
+
+class StandstillError(AssertionError):
+    """A call that the check makes by itself would wait for ever."""
+
+
+class _Curtain(BaseException):
+    """Unwinds a call that still waits when the stage closes."""
+
+
+class Actor:
+    """One call in a thread of its own.
+
+    `done` says whether it has ended, `error` is the exception it ended with, `result` what it
+    returned, and `steps` how many bytecode instructions of the code under test it has run.
+    """
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        """Prepare `call`; the stage makes it."""
+        self.call = call
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.done = False
+        self.steps = 0
+        self.waits_for: object = None
+        self.go = _real_lock()
+        self.go.acquire()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the call has not ended; between two plays that means: it waits."""
+        return not self.done
+
+    def __repr__(self) -> str:
+        """What a failed assert shows."""
+        if not self.done:
+            return "a call which still waits"
+        return f"a call which raised {self.error!r}" if self.error else f"{self.result!r}"
+
+
+class Stage(AbstractContextManager["Stage"]):
+    """Plays calls as threads, one at a time. To be used in a `with` block.
+
+    Args:
+        namespace: The globals of the code under test; the caller's when not given. Locks are
+            watched when code of this namespace makes them, inside the `with` block.
+        patience: Seconds without a single instruction after which a thread counts as lost: it
+            sleeps, or waits for something that the stage cannot see.
+        limit: Instructions after which a call counts as spinning.
+    """
+
+    def __init__(
+        self,
+        namespace: dict[str, Any] | None = None,
+        patience: float = 1.5,
+        limit: int = 20_000,
+    ) -> None:
+        """An empty stage; it watches locks once it is entered."""
+        self._namespace = sys._getframe(1).f_globals if namespace is None else namespace
+        self._patience = patience
+        self._limit = limit
+        self._actors: list[Actor] = []
+        self._turn: Actor | None = None  # None: the check itself
+        self._main_go = _real_lock()
+        self._main_go.acquire()
+        self._before_step: Callable[[Actor], Actor | None] = lambda actor: None
+        self._closing = False
+        self._lost: Actor | None = None
+        self._patches = ExitStack()
+
+    # What a check calls
+
+    def call(self, function: Callable[..., object], *args: object) -> Actor:
+        """Call `function` in a new thread, let everybody run as far as they can, and return."""
+        (actor,) = self._play([functools.partial(function, *args)])
+        return actor
+
+    def cross(
+        self, first: Callable[[], object], second: Callable[[], object], step: int
+    ) -> tuple[Actor, Actor]:
+        """Run `first`; before its `step`-th instruction (from 1) let `second` run, then go on.
+
+        When `first` ends or waits earlier, `second` simply follows it.
+        """
+        one, two = Actor(first), Actor(second)
+
+        def switch(actor: Actor) -> Actor | None:
+            return two if actor is one and actor.steps == step else None
+
+        self._play_actors([one, two], switch)
+        return one, two
+
+    def shuffle(self, calls: list[Callable[[], object]], seed: int, every: int = 8) -> list[Actor]:
+        """Run all `calls` and change places at random, once in `every` instructions or so."""
+        dice = random.Random(seed)  # noqa: S311 - schedules, not secrets
+
+        def switch(actor: Actor) -> Actor | None:
+            return dice.choice(self._ready()) if dice.randrange(every) == 0 else None
+
+        return self._play_actors([Actor(call) for call in calls], switch)
+
+    # Opening and closing
+
+    def __enter__(self) -> Stage:
+        """Watch the locks which the code under test makes from here on."""
+        swaps = {id(_real_lock): self._make_lock, id(_real_rlock): self._make_rlock}
+        for name, swap in (
+            ("Lock", self._make_lock),
+            ("RLock", self._make_rlock),
+            ("_allocate_lock", self._make_lock),
+        ):
+            self._patches.enter_context(mock.patch.object(threading, name, swap))
+        imported = {k: swaps[id(v)] for k, v in self._namespace.items() if id(v) in swaps}
+        self._patches.enter_context(mock.patch.dict(self._namespace, imported))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        """Give the real locks back and end every call that still waits."""
+        self._patches.close()
+        self._closing = True
+        for actor in self._actors:
+            if not actor.done and actor is not self._lost:
+                self._give(actor, None)
+                self._main_go.acquire(timeout=self._patience)
+
+    def _make_lock(self) -> Any:
+        return WatchedLock(self) if self._wanted(sys._getframe(1)) else _real_allocate()
+
+    def _make_rlock(self) -> Any:
+        return WatchedRLock(self) if self._wanted(sys._getframe(1)) else _real_rlock()
+
+    def _wanted(self, frame: types.FrameType | None) -> bool:
+        # The kernel's own threads make locks too: only those of the code under test are watched.
+        while frame is not None and frame.f_globals.get("__name__") in _LOCK_MAKERS:
+            frame = frame.f_back
+        return frame is not None and frame.f_globals is self._namespace
+
+    # Turns. Only the thread whose turn it is runs, so what follows needs no lock of its own.
+
+    def _play(self, calls: list[Callable[[], object]]) -> list[Actor]:
+        return self._play_actors([Actor(call) for call in calls], lambda actor: None)
+
+    def _play_actors(
+        self, actors: list[Actor], before_step: Callable[[Actor], Actor | None]
+    ) -> list[Actor]:
+        self._before_step = before_step
+        self._actors += actors
+        for actor in actors:
+            threading.Thread(target=self._act, args=(actor,), daemon=True).start()
+        self._turn = self._ready()[0]
+        self._turn.go.release()
+        self._await_quiet()
+        return actors
+
+    def _await_quiet(self) -> None:
+        seen = -1
+        while not self._main_go.acquire(timeout=self._patience):
+            steps = sum(actor.steps for actor in self._actors)
+            if steps == seen:
+                self._lost = self._turn
+                raise StandstillError(
+                    "a call stands still at something that the check cannot see: a sleep, a real "
+                    "queue, or a lock which was not made in __init__ or later"
+                )
+            seen = steps
+
+    def _ready(self) -> list[Actor]:
+        return [actor for actor in self._actors if not actor.done and actor.waits_for is None]
+
+    def _act(self, actor: Actor) -> None:
+        actor.go.acquire()
+        # 3.12 asks for opcode events only when some frame wants them before settrace().
+        sys._getframe().f_trace_opcodes = True
+        sys.settrace(functools.partial(self._trace, actor))
+        try:
+            if not self._closing:
+                actor.result = actor.call()
+        except _Curtain:
+            pass
+        except BaseException as error:  # handed to the check as it is
+            actor.error = error
+        finally:
+            sys.settrace(None)
+            actor.done = True
+            if actor is not self._lost:
+                self._hand_on()
+
+    def _trace(self, actor: Actor, frame: types.FrameType, event: str, _: object) -> Any:
+        if frame.f_globals is globals() or frame.f_globals is vars(threading):
+            return None
+        frame.f_trace_opcodes = True
+        frame.f_trace_lines = False
+        if event == "opcode":
+            self._step(actor)
+        return functools.partial(self._trace, actor)
+
+    def _step(self, actor: Actor) -> None:
+        actor.steps += 1
+        if actor.steps > self._limit:
+            raise StandstillError(
+                f"a call was still busy after {self._limit} instructions: it spins, where it "
+                "should wait to be woken"
+            )
+        following = self._before_step(actor)
+        if following in self._ready() and following is not actor:
+            self._give(following, actor)
+
+    def _give(self, following: Actor | None, me: Actor | None) -> None:
+        self._turn = following
+        (self._main_go if following is None else following.go).release()
+        if me is not None and not me.done:
+            me.go.acquire()
+
+    def _hand_on(self) -> None:
+        ready = [] if self._closing else self._ready()
+        self._give(ready[0] if ready else None, self._turn)
+
+    def wait_for(self, thing: object) -> None:
+        """Put the running call to sleep until `wake(thing)`.
+
+        Raises:
+            StandstillError: The check itself made the call, so nobody could wake it.
+        """
+        me = self._turn
+        if self._closing or self._lost:
+            raise _Curtain
+        if me is None:
+            raise StandstillError("the call waits for ever: nobody is there to wake it")
+        me.waits_for = thing
+        self._hand_on()
+        if self._closing:
+            raise _Curtain
+
+    def wake(self, thing: object) -> None:
+        """Let every call that waits for `thing` try again when its turn comes."""
+        for actor in self._actors:
+            if actor.waits_for is thing:
+                actor.waits_for = None
+
+    @property
+    def turn(self) -> Actor | None:
+        """Whose turn it is; None for the check itself."""
+        return self._turn
+
+
+class WatchedLock:
+    """`threading.Lock` on a stage. A timeout never runs out: on a stage there is no time."""
+
+    def __init__(self, stage: Stage) -> None:
+        """A free lock."""
+        self._stage = stage
+        self._locked = False
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock, waiting for it when `blocking`."""
+        while self._locked:
+            if not blocking:
+                return False
+            self._stage.wait_for(self)
+        self._locked = True
+        return True
+
+    def release(self) -> None:
+        """Give the lock back and wake those who wait for it."""
+        if not self._locked:
+            raise RuntimeError("release unlocked lock")
+        self._locked = False
+        self._stage.wake(self)
+
+    def locked(self) -> bool:
+        """Whether somebody holds it."""
+        return self._locked
+
+    def __enter__(self) -> bool:
+        """Take the lock."""
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        """Give it back, except from a call that the closing stage unwinds."""
+        if self._locked:
+            self.release()
+
+
+class WatchedRLock(WatchedLock):
+    """`threading.RLock` on a stage, with what `threading.Condition` asks of one."""
+
+    def __init__(self, stage: Stage) -> None:
+        """A free lock."""
+        super().__init__(stage)
+        self._owner: Actor | None = None
+        self._depth = 0
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock, once more if this call has it already."""
+        if not (self._is_owned() or super().acquire(blocking, timeout)):
+            return False
+        self._owner = self._stage.turn
+        self._depth += 1
+        return True
+
+    def release(self) -> None:
+        """Undo one `acquire`."""
+        if not self._is_owned():
+            raise RuntimeError("cannot release un-acquired lock")
+        self._depth -= 1
+        if self._depth == 0:
+            super().release()
+
+    def __exit__(self, *_: object) -> None:
+        """Give it back, except from a call that the closing stage unwinds."""
+        if self._is_owned():
+            self.release()
+
+    def _is_owned(self) -> bool:
+        return self._locked and self._owner is self._stage.turn
+
+    def _release_save(self) -> int:
+        depth, self._depth = self._depth, 0
+        super().release()
+        return depth
+
+    def _acquire_restore(self, depth: int) -> None:
+        super().acquire()
+        self._owner, self._depth = self._stage.turn, depth
+
+
+def at_every_step(scene: Callable[[Stage, int], Actor]) -> None:
+    """Play `scene` again and again, with the crossing one instruction later each time.
+
+    Args:
+        scene: Gets an open stage and a step, builds fresh objects, calls `stage.cross` with that
+            step, asserts what must hold, and returns the first of the two actors.
+    """
+    step, played = 1, 1
+    while step <= played:
+        with Stage(scene.__globals__) as stage:
+            played = scene(stage, step).steps
+        step += 1
