@@ -180,30 +180,32 @@ def test(context: typer.Context) -> None:
 
 
 @app.command()
-def prove(
-    topics: Annotated[
-        list[str] | None, typer.Argument(metavar="[TOPIC ...]", help="Topics; all by default.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-) -> None:
+def prove(topics: Topics = None, as_json: Json = False) -> None:
     """Prove that each exercise takes right answers and refuses wrong ones."""
-    import json
-
     from onsite.course.layout import find_layout
+    from onsite.course.reader import read_course, select_topics
     from onsite.grading import prove as proving
-    from onsite.grading.show import proof_progress, proof_table
+    from onsite.grading.show import proof_parts
 
     layout = find_layout()
-    chosen = proving.choose_topics(layout, topics or ())
+    chosen = select_topics(read_course(layout), topics or [])
     proofs = []
-    with proof_progress(errors) as progress, proving.laboratory(chosen) as lab:
+    with progress() as bar, proving.laboratory(chosen) as lab:
         for topic in chosen:
-            proofs.append(proving.prove_topic(topic, lab, progress(topic.id)))
+            task = bar.add_task(f"proving {topic.id}", total=0)
+            planned = 0
+
+            def step(ended: int, more: int) -> None:
+                nonlocal planned
+                planned += more
+                bar.update(task, total=planned, advance=ended)  # noqa: B023 - used in this round only
+
+            proofs.append(proving.prove_topic(topic, lab, step))
             proving.write_report(layout.build / "prove", proofs[-1])
     if as_json:
-        print(json.dumps([proof.report() for proof in proofs], indent=2, ensure_ascii=False))
+        console.print_json(data=[proof.report() for proof in proofs])
     else:
-        for part in proof_table(proofs):
+        for part in proof_parts(proofs):
             console.print(part)
     if not all(proof.proved for proof in proofs):
         raise typer.Exit(1)

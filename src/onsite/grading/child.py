@@ -76,7 +76,7 @@ class Sender:
 
 
 def prctl(option: int, value: int) -> None:
-    """Linux's prctl(2); elsewhere nothing, because it only adds to what the parent does."""
+    """Call Linux's prctl; elsewhere do nothing, because it only adds to what the parent does."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 

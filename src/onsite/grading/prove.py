@@ -20,14 +20,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from onsite.course.compiler import stub
-from onsite.course.layout import Layout
 from onsite.course.model import Cell, Check, Exercise, Survivor, Topic
-from onsite.course.reader import read_course, suggestion
-from onsite.errors import OnsiteError
 from onsite.grading.mutants import Mutant, mutants
 from onsite.grading.result import CellResult, Limits, RunResult
 from onsite.grading.runner import Runner
@@ -110,24 +108,6 @@ class TopicProof:
                 for e in self.exercises
             ],
         }
-
-
-def choose_topics(layout: Layout, names: Sequence[str]) -> tuple[Topic, ...]:
-    """The topics of the course with these ids, in course order; all of them when none is named.
-
-    Raises:
-        OnsiteError: there is no such topic, or no topic at all.
-    """
-    topics = read_course(layout).topics
-    known = [topic.id for topic in topics]
-    for name in names:
-        if name not in known:
-            raise OnsiteError(
-                f"There is no topic {name!r} in {layout.notebooks}{suggestion(name, known)}."
-            )
-    if not topics:
-        raise OnsiteError(f"{layout.notebooks} has no topic yet; docs say how to write one.")
-    return tuple(topic for topic in topics if not names or topic.id in names)
 
 
 # --- variants ---------------------------------------------------------------------------------
@@ -330,9 +310,9 @@ def prove_exercise(
         survivors=survivors,
         failures=(
             *at_solution,
-            *sum(by_alternative, []),
+            *chain.from_iterable(by_alternative),
             *at_stub,
-            *sum(by_wrong, []),
+            *chain.from_iterable(by_wrong),
             *at_mutants,
             *at_order,
         ),

@@ -30,7 +30,13 @@ import psutil
 
 from onsite.errors import OnsiteError
 from onsite.grading.result import CellResult, CellStatus, Ending, Limits, RunResult
-from onsite.grading.wire import Decoder, MalformedMessage, Message, OversizeMessage, encode
+from onsite.grading.wire import (
+    Decoder,
+    MalformedMessageError,
+    Message,
+    OversizeMessageError,
+    encode,
+)
 
 #: What a run sees of this process's environment, besides every ONSITE_ variable.
 KEPT_VARIABLES = (
@@ -66,7 +72,7 @@ class RunnerError(Exception):
     """The machinery broke, not the notebook: nothing can be said about the submission."""
 
 
-class _Lost(Exception):
+class _LostError(Exception):
     """The warm process died under a run."""
 
 
@@ -132,7 +138,7 @@ class Runner:
         zygote = self._warm()
         try:
             return _Run(zygote, document, limits, self._seed, stop).result()
-        except _Lost:
+        except _LostError:
             self._forget(zygote)
         # Some run has killed the warm process. If it was this one it will do so again, to one
         # of its own, where no other run is hurt.
@@ -177,7 +183,7 @@ class _Zygote:
         self._control = near
         self._log = (self.folder / "zygote.log").open("w+b")
         with far:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-P", "-m", "onsite.grading.zygote", str(far.fileno())],
                 pass_fds=[far.fileno()],
                 env=_environment(environment, hash_seed) | {"ONSITE_RUNNER": self._token},
@@ -190,7 +196,7 @@ class _Zygote:
         near.settimeout(START_SECONDS)
         try:
             self._read_answer()
-        except (_Lost, TimeoutError):
+        except (_LostError, TimeoutError):
             self._log.seek(0)
             said = self._log.read().decode(errors="replace").strip().splitlines()
             self.close()
@@ -242,11 +248,11 @@ class _Zygote:
     def _ask(self, request: Message, descriptors: list[int] | None = None) -> Message:
         with self._lock:
             if self._closed:
-                raise _Lost
+                raise _LostError
             try:
                 socket.send_fds(self._control, [json.dumps(request).encode()], descriptors or [])
             except OSError:
-                raise _Lost from None
+                raise _LostError from None
             return self._read_answer()
 
     def _read_answer(self) -> Message:
@@ -259,7 +265,7 @@ class _Zygote:
             except OSError:
                 part = b""
             if not part:
-                raise _Lost
+                raise _LostError
             data += part
         answer: Message = json.loads(data)
         return answer
@@ -355,13 +361,13 @@ class _Outputs:
         """Any output that came as a message, in the cell with that execution count.
 
         Raises:
-            MalformedMessage: it is not what it says it is.
+            MalformedMessageError: it is not what it says it is.
         """
         kind = message.get("type")
         if kind == "stream":
             name = message.get("name")
             if name not in ("stdout", "stderr"):
-                raise MalformedMessage(f"no stream is called {name!r}")
+                raise MalformedMessageError(f"no stream is called {name!r}")
             self.add_text(name, str(message.get("text")))
             return
         if kind == "clear_output":
@@ -390,7 +396,7 @@ class _Outputs:
                 shown.update(bundle)
             return
         if kind not in ("display_data", "execute_result"):
-            raise MalformedMessage(f"no output is called {kind!r}")
+            raise MalformedMessageError(f"no output is called {kind!r}")
         self._maybe_clear()
         output = {"output_type": kind, **bundle}
         if kind == "execute_result":
@@ -432,7 +438,7 @@ class _Outputs:
 
 def _object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise MalformedMessage("a JSON object was expected")
+        raise MalformedMessageError("a JSON object was expected")
     return value
 
 
@@ -531,11 +537,11 @@ class _Channels:
                     if message.get("type") == "done":
                         return message
                     outputs.add(message, count)
-            except OversizeMessage:
+            except OversizeMessageError:
                 outputs.full = True
                 data = b""
                 continue
-            except MalformedMessage:
+            except MalformedMessageError:
                 self.alive = False
             return None
 
@@ -574,7 +580,7 @@ class _Run:
             alone: no other run shares the warm process, so if that dies it was this run's doing.
 
         Raises:
-            _Lost: the warm process died, and `alone` is false.
+            _LostError: the warm process died, and `alone` is false.
         """
         started = time.monotonic()
         self._deadline = started + self._limits.seconds
@@ -591,7 +597,7 @@ class _Run:
                 self._let_clean_up()
             finally:
                 self._zygote.end(self._number)
-        except _Lost:
+        except _LostError:
             if not alone:
                 raise
             self._ending = "killed"
@@ -688,7 +694,7 @@ class _Run:
     def _interrupt(self) -> None:
         try:
             self._zygote.interrupt(self._number)
-        except _Lost:
+        except _LostError:
             self._channels.alive = False
 
     def _let_clean_up(self) -> None:

@@ -34,6 +34,8 @@ def _data(bundle: dict[str, Any]) -> dict[str, Any]:
 class _Publisher(DisplayPublisher):
     """display(...) and everything built on it."""
 
+    shell: NotebookShell
+
     def publish(
         self,
         data: dict[str, Any],
@@ -59,6 +61,8 @@ class _Publisher(DisplayPublisher):
 class _Hook(DisplayHook):
     """The value of a cell's last expression."""
 
+    shell: NotebookShell
+
     def write_output_prompt(self) -> None:
         """A notebook numbers its outputs in `execution_count`."""
 
@@ -79,14 +83,16 @@ class NotebookShell(InteractiveShell):
     displayhook_class = Type(_Hook)
     display_pub_class = Type(_Publisher)
 
-    def emit(self, message: Message) -> None:
-        """Send an output; replaced by `connect` when a run begins."""
+    emit: Emit = staticmethod(lambda message: None)
 
     def connect(self, emit: Emit) -> None:
         """Send outputs, what is printed included, to `emit` from now on."""
-        self.emit = emit  # type: ignore[method-assign]
-        sys.stdout = sys.__stdout__ = Stream("stdout", 1, emit)
-        sys.stderr = sys.__stderr__ = Stream("stderr", 2, emit)
+        self.emit = emit
+        for name, descriptor in (("stdout", 1), ("stderr", 2)):
+            stream = Stream(name, descriptor, emit)
+            # Both names: a cell may use either, and the originals lead nowhere.
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
         builtins.input = _no_input
 
     def _showtraceback(self, etype: type, evalue: BaseException | None, stb: list[str]) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.console import RenderableType
+from rich.table import Column, Table
 from rich.text import Text
 
 from onsite.grading.prove import ExerciseProof, TopicProof
@@ -15,33 +13,11 @@ from onsite.grading.prove import ExerciseProof, TopicProof
 YES, NO = Text("yes", style="green"), Text("NO", style="bold red")
 
 
-@contextmanager
-def proof_progress(console: Console) -> Iterator[Callable[[str], Callable[[int, int], None]]]:
-    """A bar for each topic; call with its id, then with (trials ended, trials newly planned)."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
-
-        def topic(name: str) -> Callable[[int, int], None]:
-            task = progress.add_task(name, total=0)
-            planned = 0
-
-            def step(ended: int, more: int) -> None:
-                nonlocal planned
-                planned += more
-                progress.update(task, total=planned, advance=ended)
-
-            return step
-
-        yield topic
-
-
-def proof_table(proofs: Sequence[TopicProof]) -> Iterator[RenderableType]:
+def proof_parts(proofs: Sequence[TopicProof]) -> Iterator[RenderableType]:
     """One row per exercise, then what failed and which survivors were accepted."""
-    table = Table()
-    for column in ("topic", "exercise", "solution", "others", "stub", "wrong"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("mutants killed", justify="right", no_wrap=True)
-    table.add_column("order")
+    table = Table(Column("topic", overflow="fold"), Column("exercise", overflow="fold"))
+    for name in ("solution", "others", "stub", "wrong", "mutants killed", "order"):
+        table.add_column(name, no_wrap=True)
     for proof in proofs:
         for exercise in proof.exercises:
             table.add_row(

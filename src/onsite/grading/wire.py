@@ -19,11 +19,11 @@ _LENGTH = struct.Struct(">I")
 _BELIEVABLE = 1 << 28
 
 
-class MalformedMessage(Exception):
+class MalformedMessageError(Exception):
     """The far end sent something that is no message."""
 
 
-class OversizeMessage(Exception):
+class OversizeMessageError(Exception):
     """The far end announced a message above the size that this end accepts."""
 
 
@@ -37,16 +37,16 @@ def decode(body: bytes) -> Message:
     """The message in `body`, with NaN and lone surrogates made harmless.
 
     Raises:
-        MalformedMessage: it is not a JSON object.
+        MalformedMessageError: it is not a JSON object.
     """
     try:
         message = json.loads(body, parse_constant=lambda name: None)
         if b"\\ud" in body:
             message = _without_surrogates(message)
     except (ValueError, RecursionError) as error:
-        raise MalformedMessage(str(error)) from None
+        raise MalformedMessageError(str(error)) from None
     if not isinstance(message, dict):
-        raise MalformedMessage("a message is a JSON object")
+        raise MalformedMessageError("a message is a JSON object")
     return message
 
 
@@ -81,9 +81,9 @@ class Decoder:
         """The messages that `data` completes.
 
         Raises:
-            MalformedMessage: the stream cannot be trusted any more.
-            OversizeMessage: one message was too long. It is skipped, so feeding may go on; call
-                again with b"" for the messages behind it.
+            MalformedMessageError: the stream cannot be trusted any more.
+            OversizeMessageError: one message was too long. It is skipped, so feeding may go on;
+                call again with b"" for the messages behind it.
         """
         if self._skip:
             skipped = min(self._skip, len(data))
@@ -94,11 +94,11 @@ class Decoder:
             (size,) = _LENGTH.unpack_from(self._buffer)
             end = _LENGTH.size + size
             if size > _BELIEVABLE:
-                raise MalformedMessage(f"a message of {size} bytes")
+                raise MalformedMessageError(f"a message of {size} bytes")
             if size > self._limit:
                 self._skip = max(0, end - len(self._buffer))
                 del self._buffer[:end]
-                raise OversizeMessage
+                raise OversizeMessageError
             if len(self._buffer) < end:
                 return
             body = bytes(self._buffer[_LENGTH.size : end])
