@@ -138,7 +138,11 @@ def run_pip(command: Sequence[str], total: int) -> None:
                 seen += 1
                 if is_terminal:
                     name = words[1].split("==")[0][:40]
-                    print(f"\r\033[Konsite: {seen} of {total} packages: {name}", end="", file=sys.stderr)
+                    print(
+                        f"\r\033[Konsite: {seen} of {total} packages: {name}",
+                        end="",
+                        file=sys.stderr,
+                    )
                 elif seen % 40 == 0:
                     say(f"{seen} of {total} packages")
             elif words[:2] == ["Installing", "collected"]:

@@ -143,17 +143,19 @@ def coverage(as_json: Json = False) -> None:
     if as_json:
         console.print_json(data=[asdict(row) for row in rows])
         return
-    table = Table("module", "topic", "question", "exercises", "points", "missing")
+    table = Table("topic", "question", "exercises", "points", "missing", box=None, pad_edge=False)
     module = topic = ""
     for row in rows:
+        if row.module != module:
+            table.add_section()
+            table.add_row(f"[bold]{row.module}[/]")
+        new = (row.module, row.topic) != (module, topic)
         table.add_row(
-            "" if row.module == module else row.module,
-            "" if row.topic == topic else row.topic,
+            f"  {row.topic}" if new else "",
             row.question,
-            ", ".join(row.exercises),
-            str(row.points or ""),
+            str(len(row.exercises)) if new and row.exercises else "",
+            str(row.points) if new and row.points else "",
             f"[yellow]{row.missing}[/]" if row.missing else "[green]nothing[/]",
-            end_section=False,
         )
         module, topic = row.module, row.topic
     console.print(table)
