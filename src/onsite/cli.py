@@ -153,7 +153,7 @@ def coverage(as_json: Json = False) -> None:
         table.add_row(
             f"  {row.topic}" if new else "",
             row.question,
-            str(len(row.exercises)) if new and row.exercises else "",
+            "\n".join(row.exercises) if new else "",
             str(row.points) if new and row.points else "",
             f"[yellow]{row.missing}[/]" if row.missing else "[green]nothing[/]",
         )
