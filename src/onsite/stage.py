@@ -169,7 +169,10 @@ class Stage(AbstractContextManager["Stage"]):
         # The kernel's own threads make locks too: only those of the code under test are watched.
         while frame is not None and frame.f_globals.get("__name__") in _LOCK_MAKERS:
             frame = frame.f_back
-        return frame is not None and frame.f_globals is self._namespace
+        if frame is None:
+            return False
+        # A library's method may be the whole call, as in `stage.call(semaphore.acquire)`.
+        return frame.f_globals is self._namespace or frame.f_code is Stage._act.__code__
 
     # Turns. Only the thread whose turn it is runs, so what follows needs no lock of its own.
 

@@ -1,0 +1,210 @@
+"""Stage: real threads that change places only where a check says."""
+
+import threading
+import time
+from collections import Counter, deque
+from threading import RLock
+
+import pytest
+
+from onsite.stage import Actor, Stage, StandstillError, at_every_step
+
+
+class Unlocked:
+    def __init__(self):
+        self.n = 0
+
+    def add(self):
+        self.n += 1
+
+
+class Locked(Unlocked):
+    def __init__(self):
+        super().__init__()
+        self.lock = threading.Lock()
+
+    def add(self):
+        with self.lock:
+            super().add()
+
+
+class LockedByImportedName(Unlocked):
+    def __init__(self):
+        super().__init__()
+        self.lock = RLock()
+
+    def add(self):
+        with self.lock, self.lock:
+            super().add()
+
+
+class Mailbox:
+    """One lock, one condition: what most answers are made of."""
+
+    def __init__(self, condition):
+        self.items = deque()
+        self.changed = condition
+
+    def put(self, item):
+        with self.changed:
+            self.items.append(item)
+            self.changed.notify()
+
+    def get(self):
+        with self.changed:
+            while not self.items:
+                self.changed.wait()
+            return self.items.popleft()
+
+
+def totals(kind):
+    """What two crossing adds left, for every place where they can cross."""
+    seen = []
+
+    def scene(stage: Stage, step: int) -> Actor:
+        counter = kind()
+        first, second = stage.cross(counter.add, counter.add, step)
+        assert first.done and second.done
+        seen.append(counter.n)
+        return first
+
+    at_every_step(scene)
+    return seen
+
+
+def test_a_race_without_a_call_in_between_is_found_every_time():
+    first, again = totals(Unlocked), totals(Unlocked)
+    assert first == again
+    assert set(first) == {1, 2}
+
+
+@pytest.mark.parametrize("kind", [Locked, LockedByImportedName])
+def test_a_lock_closes_the_race_at_every_step(kind):
+    seen = totals(kind)
+    assert len(seen) > 10
+    assert set(seen) == {2}
+
+
+@pytest.mark.parametrize(
+    "make", [threading.Condition, lambda: threading.Condition(threading.Lock())]
+)
+def test_a_waiting_call_is_seen_and_woken_without_a_clock(make):
+    with Stage() as stage:
+        box = Mailbox(make())
+        gets = [stage.call(box.get) for _ in range(2)]
+        assert all(get.waiting for get in gets)
+        stage.call(box.put, "a")
+        assert (gets[0].result, gets[1].waiting) == ("a", True)
+        stage.call(box.put, "b")
+        assert gets[1].result == "b"
+
+
+def test_semaphores_and_events_are_watched_too():
+    with Stage() as stage:
+        slots, ready = threading.Semaphore(1), threading.Event()
+        assert stage.call(slots.acquire).done
+        second, third = stage.call(slots.acquire), stage.call(ready.wait)
+        assert second.waiting and third.waiting
+        stage.call(slots.release)
+        stage.call(ready.set)
+        assert second.done and third.done
+
+
+def test_a_deadlock_is_two_calls_that_wait():
+    with Stage() as stage:
+        a, b = threading.Lock(), threading.Lock()
+
+        def take(one, two):
+            with one, two:
+                pass
+
+        crossed = []
+        for step in range(1, 30):
+            first, second = stage.cross(lambda: take(a, b), lambda: take(b, a), step)
+            crossed.append((first.waiting, second.waiting))
+            if first.waiting:
+                break
+        assert crossed[-1] == (True, True)
+
+
+def test_calls_that_still_wait_end_with_the_stage():
+    before = threading.active_count()
+    with Stage() as stage:
+        box = Mailbox(threading.Condition())
+        for _ in range(5):
+            stage.call(box.get)
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == before
+
+
+def test_the_real_locks_come_back():
+    lock = threading.Lock
+    with pytest.raises(ZeroDivisionError), Stage():
+        assert threading.Lock is not lock
+        raise ZeroDivisionError
+    assert threading.Lock is lock
+
+
+def test_other_modules_get_real_locks_meanwhile():
+    source = "import threading\ndef make():\n    return threading.Lock()"
+    other: dict = {"__name__": "other"}
+    exec(source, other)  # noqa: S102
+    with Stage():
+        assert type(other["make"]()) is not type(threading.Lock())
+
+
+def test_an_error_of_a_call_is_kept_for_the_check():
+    with Stage() as stage:
+        call = stage.call(int, "x")
+    assert call.done
+    assert isinstance(call.error, ValueError)
+
+
+def test_a_call_by_the_check_itself_that_would_wait_says_so():
+    with Stage():
+        box = Mailbox(threading.Condition())
+        with pytest.raises(StandstillError, match="waits for ever"):
+            box.get()
+
+
+def test_a_call_that_spins_is_stopped():
+    def spin():
+        while True:
+            pass
+
+    with Stage(limit=500) as stage:
+        call = stage.call(spin)
+    assert isinstance(call.error, StandstillError)
+    assert "spins" in str(call.error)
+
+
+def test_a_lock_which_the_stage_cannot_see_is_reported():
+    hidden = threading.Lock()
+    hidden.acquire()
+    with (
+        pytest.raises(StandstillError, match="the check cannot see"),
+        Stage(patience=0.1) as stage,
+    ):
+        stage.call(hidden.acquire)
+    hidden.release()
+
+
+def test_a_shuffle_depends_on_its_seed_alone():
+    def play(seed):
+        order = []
+
+        def write(name):
+            for _ in range(20):
+                order.append(name)  # noqa: PERF401
+
+        with Stage() as stage:
+            actors = stage.shuffle([lambda name=name: write(name) for name in "abc"], seed)
+            assert all(actor.done for actor in actors)
+        return "".join(order)
+
+    runs = [play(seed) for seed in range(5)]
+    assert runs == [play(seed) for seed in range(5)]
+    assert len(set(runs)) == 5
+    assert all(Counter(run) == {"a": 20, "b": 20, "c": 20} for run in runs)
