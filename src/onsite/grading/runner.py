@@ -184,7 +184,10 @@ class _Zygote:
         self._log = (self.folder / "zygote.log").open("w+b")
         with far:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-P", "-m", "onsite.grading.zygote", str(far.fileno())],
+                [
+                    *(sys.executable, "-P", "-m", "onsite.grading.zygote"),
+                    *(str(far.fileno()), str(self.folder)),
+                ],
                 pass_fds=[far.fileno()],
                 env=_environment(environment, hash_seed) | {"ONSITE_RUNNER": self._token},
                 cwd=self.folder,
