@@ -299,9 +299,7 @@ def test_many_threads_may_run_at_once(runner: Runner) -> None:
 
 
 def test_stop(runner: Runner) -> None:
-    result = runner.run(
-        notebook("1", "1 / 0", "3"), stop=lambda cell: cell.status == "error"
-    )
+    result = runner.run(notebook("1", "1 / 0", "3"), stop=lambda cell: cell.status == "error")
     assert result.ending == "stopped"
     assert statuses(result) == ["ok", "error", "not_run"]
 
@@ -517,7 +515,7 @@ def test_nothing_outlives_a_killed_owner(tmp_path: Path) -> None:
         f"os.rename({str(tmp_path / 'new')!r}, {str(told)!r})\ntime.sleep(1000)"
     )
     program = f"from onsite.grading.runner import Runner\nRunner().run({notebook(cells)!r})"
-    owner = subprocess.Popen([sys.executable, "-c", program])  # noqa: S603
+    owner = subprocess.Popen([sys.executable, "-c", program])
     try:
         wait_until(told.exists)
     finally:
@@ -530,9 +528,12 @@ def test_nothing_outlives_a_killed_owner(tmp_path: Path) -> None:
 
 
 def test_a_start_that_fails_says_why() -> None:
-    with Runner(environment={"PYTHONPATH": "/nowhere", "PYTHONHOME": "/nowhere"}) as one:
-        with pytest.raises(RunnerError, match="did not start: ."):
-            one.run(notebook("1"))
+    nowhere = {"PYTHONPATH": "/nowhere", "PYTHONHOME": "/nowhere"}
+    with (
+        Runner(environment=nowhere) as one,
+        pytest.raises(RunnerError, match=r"did not start: ."),
+    ):
+        one.run(notebook("1"))
 
 
 def test_results_are_found_by_id(runner: Runner) -> None:
