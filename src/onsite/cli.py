@@ -213,6 +213,42 @@ def prove(topics: Topics = None, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def grade(
+    module: Annotated[str, typer.Argument(help="The module to grade.")],
+    student: Annotated[str | None, typer.Option(help="Grade this student only.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Notebooks at once; by processors if left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Grade what is in submitted/ into autograded/, feedback/ and the gradebook."""
+    from onsite.course.layout import find_layout
+    from onsite.grading.feedback import write_feedback
+    from onsite.grading.grade import Grade, grade_module
+    from onsite.grading.show import grade_parts
+
+    layout = find_layout()
+    with progress() as bar:
+        task = bar.add_task(f"grading {module}", total=None)
+
+        def step(grade: Grade, total: int) -> None:
+            bar.update(task, total=total, advance=1)
+
+        grades = grade_module(layout, module, student, jobs=jobs, progress=step)
+        task = bar.add_task("writing feedback", total=len(grades))
+        for each in grades:
+            write_feedback(layout, module, each.student)
+            bar.advance(task)
+    if as_json:
+        console.print_json(data=[each.report() for each in grades])
+    else:
+        for part in grade_parts(grades):
+            console.print(part)
+    if not all(each.graded for each in grades):
+        raise typer.Exit(1)
+
+
 # --- study ----------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -122,19 +122,24 @@ class Runner:
             zygote.close()
 
     def run(
-        self, notebook: bytes, *, limits: Limits | None = None, stop: Stop | None = None
+        self,
+        notebook: bytes,
+        *,
+        limits: Limits | None = None,
+        leave_out: Collection[int] = (),
+        stop: Stop | None = None,
     ) -> RunResult:
         """Run every code cell of a notebook (nbformat 4, JSON) in order in a fresh process.
 
-        A cell that raises does not stop the run. `stop` is asked after each cell whether the rest
-        may be left out.
+        A cell that raises does not stop the run. `leave_out` are places of cells that are not run
+        and have no result; `stop` is asked after each cell whether the rest may be left out too.
 
         Raises:
             OnsiteError: `notebook` is not a notebook of format 4.
             RunnerError: the machinery broke; a run may be tried again.
         """
         limits = limits or self._limits
-        document = _Document(notebook)
+        document = _Document(notebook, leave_out)
         zygote = self._warm()
         try:
             return _Run(zygote, document, limits, self._seed, stop).result()
@@ -144,7 +149,9 @@ class Runner:
         # of its own, where no other run is hurt.
         alone = self._start()
         try:
-            return _Run(alone, _Document(notebook), limits, self._seed, stop).result(alone=True)
+            return _Run(alone, _Document(notebook, leave_out), limits, self._seed, stop).result(
+                alone=True
+            )
         finally:
             alone.close()
 
@@ -183,8 +190,11 @@ class _Zygote:
         self._control = near
         self._log = (self.folder / "zygote.log").open("w+b")
         with far:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-P", "-m", "onsite.grading.zygote", str(far.fileno())],
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-P", "-m", "onsite.grading.zygote"),
+                    *(str(far.fileno()), str(self.folder)),
+                ],
                 pass_fds=[far.fileno()],
                 env=_environment(environment, hash_seed) | {"ONSITE_RUNNER": self._token},
                 cwd=self.folder,
@@ -311,14 +321,16 @@ def _process_limit() -> int:
 class _Document:
     """A notebook being executed."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, leave_out: Collection[int]) -> None:
         try:
             self.content: dict[str, Any] = json.loads(data)
             cells = self.content["cells"]
             if self.content["nbformat"] != 4:
                 raise ValueError
             self.code = [
-                (index, cell) for index, cell in enumerate(cells) if cell["cell_type"] == "code"
+                (index, cell)
+                for index, cell in enumerate(cells)
+                if cell["cell_type"] == "code" and index not in leave_out
             ]
             for _, cell in self.code:
                 source = cell["source"]

@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
+from onsite.grading.grade import Grade
 from onsite.grading.prove import ExerciseProof, TopicProof
 
 YES, NO = Text("yes", style="green"), Text("NO", style="bold red")
@@ -43,6 +44,36 @@ def proof_parts(proofs: Sequence[TopicProof]) -> Iterator[RenderableType]:
     yield Text(
         f"{good} of {len(proofs)} topic{'s' if len(proofs) != 1 else ''} proved",
         style="green" if good == len(proofs) else "bold red",
+    )
+
+
+def grade_parts(grades: Sequence[Grade]) -> Iterator[RenderableType]:
+    """One row per notebook that was handed in or is missing, then what could not be graded."""
+    table = Table("student", "topic", Column("points", justify="right"), "still to do")
+    for grade in grades:
+        for topic in sorted(grade.topics, key=lambda topic: topic.topic):
+            points = f"{topic.points:g} of {topic.max_points:g}"
+            table.add_row(
+                grade.student,
+                topic.topic,
+                Text("not graded", style="bold red") if topic.problem else Text(points),
+                "a person grades the written answer" if topic.needs_a_person else "",
+            )
+        for missing in grade.missing:
+            table.add_row(grade.student, missing, Text("not handed in", style="yellow"), "")
+        if grade.problem:
+            table.add_row(grade.student, "", Text("not graded", style="bold red"), "")
+    yield table
+    for grade in grades:
+        if grade.problem:
+            yield Text.assemble((f"{grade.student}: ", "bold"), grade.problem)
+        for topic in grade.topics:
+            if topic.problem:
+                yield Text.assemble((f"{grade.student}, {topic.topic}: ", "bold"), topic.problem)
+    done = sum(grade.graded for grade in grades)
+    yield Text(
+        f"{done} of {len(grades)} submission{'s' if len(grades) != 1 else ''} graded",
+        style="green" if done == len(grades) else "bold red",
     )
 
 

@@ -21,6 +21,7 @@ import io
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -237,8 +238,8 @@ def _child_count() -> int:
         return len(psutil.Process().children())
 
 
-def main(descriptor: int) -> None:
-    """Warm up, say so, and serve."""
+def main(descriptor: int, folder: str) -> None:
+    """Warm up, say so, and serve; `folder` holds the runs' folders and goes at the end."""
     control = socket.socket(fileno=descriptor)
     child.prctl(child.PR_SET_CHILD_SUBREAPER, 1)
     zygote = Zygote(warm_up(), control)
@@ -249,6 +250,8 @@ def main(descriptor: int) -> None:
         pass  # the grading process was killed
     finally:
         zygote.end_all()
+        # The grading process does this too, unless it was killed.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
@@ -256,4 +259,4 @@ if __name__ == "__main__":
     # to the notebooks.
     from onsite.grading.zygote import main as imported_main
 
-    imported_main(int(sys.argv[1]))
+    imported_main(int(sys.argv[1]), sys.argv[2])

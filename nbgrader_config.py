@@ -1,0 +1,19 @@
+"""nbgrader's configuration: its own commands and formgrader work on this course as they are.
+
+Everything is found from this file, so the commands work from any folder of the course.
+"""
+
+from pathlib import Path
+
+c = get_config()  # noqa: F821 - nbgrader defines it
+
+c.CourseDirectory.root = str(Path(__file__).resolve().parent)
+c.CourseDirectory.source_directory = "source"
+c.CourseDirectory.release_directory = "release"
+c.CourseDirectory.submitted_directory = "submitted"
+c.CourseDirectory.autograded_directory = "autograded"
+c.CourseDirectory.feedback_directory = "feedback"
+
+# Plain `nbgrader autograde` starts real servers and runs the demos too: give a cell time.
+c.ExecutePreprocessor.timeout = 300
+c.Execute.timeout = 300
