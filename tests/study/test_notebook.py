@@ -44,7 +44,7 @@ def test_loading_needs_neither_course_nor_kernel_nor_slow_imports(tmp_path: Path
     environment = {
         "ONSITE_ROOT": str(tmp_path),
         "HOME": str(tmp_path),
-        "PYTHONPATH": ":".join(sys.path),
+        "PYTHONPATH": os.pathsep.join(sys.path),
     }
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
