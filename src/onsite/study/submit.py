@@ -119,6 +119,13 @@ def hand_in(layout: Layout, module: str, student: str) -> HandIn:
     return HandIn(folder, tuple(notes))
 
 
+def grade(layout: Layout, module: str, student: str) -> None:
+    """Grade what was handed in, with the full checks, into autograded/ and the gradebook."""
+    from onsite.grading.grade import grade_module
+
+    grade_module(layout, module, students=(student,))
+
+
 def make_feedback(layout: Layout, module: str, student: str) -> list[Path]:
     """Let nbgrader make the feedback pages of a graded hand-in.
 
