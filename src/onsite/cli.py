@@ -274,6 +274,32 @@ def lab(
     start(layout, port, not no_browser, context.args, lambda line: print(line, flush=True))
 
 
+@app.command()
+def submit(
+    module: Annotated[str, typer.Argument(help="The module to hand in, as in work/.")],
+    student: Annotated[
+        str | None, typer.Option(help="Hand in under this name; your user name if left out.")
+    ] = None,
+) -> None:
+    """Hand in your work/MODULE: it is graded with the full checks, and you get feedback."""
+    from onsite.course.layout import find_layout
+    from onsite.study import submit as submitting
+    from onsite.study.score_table import score_table
+
+    layout = find_layout()
+    name = submitting.student_name(student)
+    handed_in = submitting.hand_in(layout, module, name)
+    for note in handed_in.notes:
+        errors.print(f"[yellow]note:[/] {note}", highlight=False, soft_wrap=True)
+    with errors.status(f"grading {module}"):
+        submitting.grade(layout, module, name)
+    with errors.status("writing feedback"):
+        pages = submitting.make_feedback(layout, module, name)
+    console.print(score_table(submitting.read_scores(layout, module, name)))
+    for page in pages:
+        console.print(f"Feedback: {page}", highlight=False, soft_wrap=True)
+
+
 # --- services -------------------------------------------------------------------------------
 
 services_app = typer.Typer(help="The servers that run for you, in any notebook or process.")

@@ -74,18 +74,21 @@ def run_checks(shell: InteractiveShell, topic: Topic, exercise: Exercise) -> tup
     An interrupt ends the run; that check and those after it have the verdict "interrupted".
     """
     outcomes: list[Outcome] = []
-    with _preserved(shell.user_ns), _figures_closed(), capture_output():
+    with _preserved(shell.user_ns), _figures_closed():
         for check in exercise.checks:
-            try:
-                _execute(shell, check)
-            except KeyboardInterrupt:
-                break
-            except BaseException as error:  # the learner's code may raise anything, SystemExit too
-                outcomes.append(_explain(shell, topic, exercise, check, error))
-                # What the frames hold goes now, while its last words are captured.
-                traceback.clear_frames(error.__traceback__)
-            else:
-                outcomes.append(Outcome(check, "passed"))
+            with capture_output() as printed:
+                try:
+                    _execute(shell, check)
+                    outcome = Outcome(check, "passed")
+                except KeyboardInterrupt:
+                    break
+                except BaseException as error:  # the learner's code may raise even SystemExit
+                    outcome = _explain(shell, topic, exercise, check, error)
+                    # What the frames hold goes now, while its last words are captured.
+                    traceback.clear_frames(error.__traceback__)
+            if outcome.verdict == "passed" and printed.stderr:
+                outcome = Outcome(check, "failed", _complaint(printed.stderr))
+            outcomes.append(outcome)
     stopped = exercise.checks[len(outcomes) :]
     return (*outcomes, *(Outcome(check, "interrupted") for check in stopped))
 
@@ -227,6 +230,15 @@ def _explain(
     else:
         message = f"what your code gave could not be used ({type(error).__name__})"
     return Outcome(check, "failed", message, place)
+
+
+def _complaint(stderr: str) -> str:
+    """Why a check that held fails all the same: nbgrader gives no points after such output."""
+    first = stderr.strip().splitlines()[0] if stderr.strip() else ""
+    return (
+        "it holds, but something was written to standard error (a warning, a log message), and "
+        f"the grader gives no points then: {first[:LONGEST_MESSAGE]}"
+    )
 
 
 def _is_learners(shell: InteractiveShell, frame: FrameType) -> bool:

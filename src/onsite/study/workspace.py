@@ -66,12 +66,12 @@ def _sync_file(
 ) -> bool:
     """Bring one file up to date; tell whether `state` changed."""
     target = layout.work / place
-    version = _digest(new, target.suffix)
+    version = version_of(new, target.suffix)
     if not target.exists():
         write_atomically(target, new)
         report.copied.append(place)
     else:
-        mine = _digest(target.read_bytes(), target.suffix)
+        mine = version_of(target.read_bytes(), target.suffix)
         known = state.get(place)
         if known == version:
             return False
@@ -138,8 +138,8 @@ def _write_state(path: Path, state: Mapping[str, str]) -> None:
     write_atomically(path, json.dumps(state, indent=1, sort_keys=True).encode())
 
 
-def _digest(content: bytes, suffix: str) -> str:
-    """What tells versions apart: in a notebook the cells' text, else every byte.
+def version_of(content: bytes, suffix: str) -> str:
+    """A hash of what tells versions of a file apart: a notebook's cells, else every byte.
 
     JupyterLab rewrites a notebook's metadata and outputs when it is merely opened or run.
     """
