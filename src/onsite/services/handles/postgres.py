@@ -170,7 +170,7 @@ def _on_own_server(address: str) -> Postgres:
         return Postgres(url, None)
     except psycopg.Error as error:
         raise OnsiteError(
-            f"the server at {VARIABLE} cannot be used ({str(error).strip()}); start it, give an "
+            f"the server at {VARIABLE} cannot be used ({' '.join(str(error).split())}); start it, give an "
             f"address that may create databases, or unset {VARIABLE} for a private server."
         ) from error
 
