@@ -13,11 +13,11 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.services.owners import SOURCE, Owner
 
 from onsite.errors import OnsiteError
 from onsite.services import folders, postgres, process, valkey
 from onsite.services.account import Account, server_account
-from tests.services.conftest import SOURCE, Owner
 
 ROOT = os.geteuid() == 0
 NOBODY = pwd.getpwnam("nobody")
@@ -40,7 +40,8 @@ with pg.connect() as connection:
 kv.client.set("k", "v")
 import psutil
 uids = sorted({psutil.Process(s["pid"]).uids().effective for s in describe()})
-say({"rows": rows, "k": kv.client.get("k"), "uids": uids, "home": str(folders.home()), "servers": describe()})
+home = str(folders.home())
+say({"rows": rows, "k": kv.client.get("k"), "uids": uids, "home": home, "servers": describe()})
 """
 
 

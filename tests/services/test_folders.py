@@ -50,7 +50,7 @@ def test_a_folder_that_somebody_prepared_for_us_is_refused(
     (place / "real").mkdir()
     (place / "trap").symlink_to(place / "real")
     monkeypatch.setenv("ONSITE_RUNTIME", str(place / "trap"))
-    with pytest.raises(OnsiteError, match="belongs to somebody else.*set ONSITE_RUNTIME"):
+    with pytest.raises(OnsiteError, match=r"belongs to somebody else.*set ONSITE_RUNTIME"):
         folders.home()
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.services.owners import Owner, is_alive, is_open, wait_until
 
 from onsite.services import folders, postgres, process, valkey
-from tests.services.conftest import Owner, is_alive, is_open, wait_until
 
 Own = Callable[..., Owner]
 Gone = Callable[[list[dict[str, Any]]], None]
@@ -112,7 +112,8 @@ def test_multiprocessing_children_leave_the_servers(own: Own) -> None:
     owner = own(
         BOTH + "import multiprocessing\n"
         "if __name__ == '__main__':\n"
-        "    child = multiprocessing.get_context('fork').Process(target=kv.client.incr, args=('n',))\n"
+        "    fork = multiprocessing.get_context('fork')\n"
+        "    child = fork.Process(target=kv.client.incr, args=('n',))\n"
         "    child.start(); child.join()\n"
         "    say([child.exitcode, kv.client.get('n'), pg.state, kv.state])\n"
     )

@@ -71,5 +71,5 @@ def test_a_program_that_does_not_run_here(runtime: Path) -> None:
     (folder / "broken").write_text("#!/bin/sh\necho 'libfoo.so.1: cannot open' >&2\nexit 127\n")
     (folder / "broken").chmod(0o755)
     found = find_program(("broken",), NO_WHEEL, (str(folder),), "")
-    with pytest.raises(OnsiteError, match="does not run here: libfoo.so.1: cannot open"):
+    with pytest.raises(OnsiteError, match=r"does not run here: libfoo.so.1: cannot open"):
         _ = found.banner

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.services.owners import SOURCE, Owner
 
 from onsite.services import process, running, valkey
-from tests.services.conftest import SOURCE, Owner
 
 
 def onsite(*words: str, **variables: str) -> str:

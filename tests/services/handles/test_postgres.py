@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 import sqlalchemy
+from tests.services.owners import Owner, wait_until
 
 from onsite.errors import OnsiteError
 from onsite.services import Postgres, folders, postgres, process
@@ -58,8 +59,8 @@ def test_addresses_work_with_their_clients(pg: Postgres) -> None:
 
 def test_version_is_what_the_server_says(pg: Postgres) -> None:
     with pg.connect() as connection:
-        (said,) = connection.execute("SHOW server_version").fetchone()
-    assert said.split()[0] == pg.version
+        said = connection.execute("SHOW server_version").fetchone()
+    assert said is not None and said[0].split()[0] == pg.version
 
 
 def test_tools_for_query_topics_are_loaded(pg: Postgres) -> None:
@@ -133,6 +134,25 @@ def test_own_server(pg: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(OnsiteError, match="not ours to read"):
             own.log_tail()
     assert databases(pg) == before
+
+
+def test_a_database_of_a_killed_owner_is_dropped_by_the_next_and_a_live_one_is_not(
+    pg: Postgres, own: Callable[..., Owner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONSITE_POSTGRES_URL", pg.url)
+    owner = own("pg = postgres(); say(pg.name); time.sleep(60)")
+    orphan = owner.hear()
+    with postgres() as live:
+        assert {orphan, live.name, pg.name} <= databases(pg)
+        owner.process.kill()
+        owner.process.wait()
+
+        def dropped() -> bool:  # the server may take a moment to notice that its client is gone
+            postgres().close()
+            return orphan not in databases(pg)
+
+        wait_until(dropped, "the orphan is dropped")
+        assert {live.name, pg.name} <= databases(pg)
 
 
 def test_own_server_keeps_the_options_of_its_address(

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from redis import AuthenticationError, Redis
 from redis import ConnectionError as Unreachable
-from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from tests.services.owners import Owner, wait_until
 
 from onsite.errors import OnsiteError
 from onsite.services import Valkey, redis, valkey
 from onsite.services.handles import valkey as module
-from tests.services.conftest import Owner, wait_until
 
 
 @pytest.fixture
@@ -67,9 +67,11 @@ def test_connect_makes_a_client_with_options(kv: Valkey) -> None:
 def test_only_a_password_lets_people_in(kv: Valkey) -> None:
     parts = urlsplit(kv.url)
     at_once = Retry(NoBackoff(), retries=0)
-    with Redis(host="127.0.0.1", port=parts.port or 0, protocol=2, retry=at_once) as stranger:
-        with pytest.raises(Exception, match="Authentication required"):
-            stranger.ping()
+    with (
+        Redis(host="127.0.0.1", port=parts.port or 0, protocol=2, retry=at_once) as stranger,
+        pytest.raises(AuthenticationError, match="Authentication required"),
+    ):
+        stranger.ping()
 
 
 def test_a_private_server_has_further_databases(kv: Valkey) -> None:
@@ -134,7 +136,7 @@ def test_own_server_that_is_full(theirs: Valkey) -> None:
     for n in range(1, 16):
         with theirs.connect(db=n) as client:
             client.set("precious", n)
-    with pytest.raises(OnsiteError, match="all numbered databases .* are in use; empty one"):
+    with pytest.raises(OnsiteError, match=r"all numbered databases .* are in use; empty one"):
         valkey()
     assert theirs.client.dbsize() == 0
 
