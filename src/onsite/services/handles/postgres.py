@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -65,16 +66,25 @@ class Postgres(Handle):
     service = "PostgreSQL"
     call = "postgres"
 
-    def __init__(self, server_url: str, server: process.Server | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        server_url: str,
+        server: process.Server | None = None,
+        guard: psycopg.Connection[Any] | None = None,
+    ) -> None:
         """Create the database.
 
         Args:
+            name: what it is to be called.
             server_url: the server, as a user who may create databases.
-            server: the private server behind it, or None for a user's own.
+            server: the private server behind it; None for a user's own.
+            guard: holds the lock that marks the database as in use, on a user's own server.
         """
+        self._name = name
         self._server_url = server_url
         self._server = server
-        self._name = f"onsite_{secrets.token_hex(4)}"
+        self._guard = guard
         with self._administer() as connection:
             connection.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(self._name))
@@ -136,6 +146,8 @@ class Postgres(Handle):
                     sql.Identifier(self._name)
                 )
             )
+        if self._guard is not None:
+            self._guard.close()
 
     def _facts(self) -> tuple[str, ...]:
         where = urlsplit(self._server_url)
@@ -159,20 +171,49 @@ def postgres() -> Postgres:
         return _on_own_server(own)
     with process.lock:
         url, server = _private_server()
-    return Postgres(url, server)
+    return Postgres(f"notebook_{secrets.token_hex(4)}", url, server)
 
 
 def _on_own_server(address: str) -> Postgres:
     url = re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", address)
     if not url.startswith("postgresql://"):
         raise OnsiteError(f"{VARIABLE} must look like postgresql://user:password@host:5432/name.")
+    name = f"onsite_{secrets.token_hex(4)}"
     try:
-        return Postgres(url, None)
+        guard = psycopg.connect(url, autocommit=True, connect_timeout=10)
+        try:
+            _drop_orphans(guard)
+            guard.execute("SELECT pg_advisory_lock(hashtext('onsite'), hashtext(%s))", [name])
+            return Postgres(name, url, guard=guard)
+        except BaseException:
+            guard.close()
+            raise
     except psycopg.Error as error:
+        reason = " ".join(str(error).split())
         raise OnsiteError(
-            f"the server at {VARIABLE} cannot be used ({str(error).strip()}); start it, give an "
+            f"the server at {VARIABLE} cannot be used ({reason}); start it, give an "
             f"address that may create databases, or unset {VARIABLE} for a private server."
         ) from error
+
+
+def _drop_orphans(connection: psycopg.Connection[Any]) -> None:
+    """Drop the databases of owners that were killed.
+
+    Each owner holds an advisory lock for its database by a connection of its own, which the server
+    ends with the owner. A database that can be locked and that nobody is connected to is orphaned.
+    """
+    ours = connection.execute(
+        "SELECT datname FROM pg_database JOIN pg_roles r ON r.oid = datdba"
+        " WHERE datname ~ '^onsite_[0-9a-f]{8}$' AND rolname = current_user"
+    )
+    for (name,) in ours.fetchall():
+        key = "hashtext('onsite'), hashtext(%s)"
+        locked = connection.execute(f"SELECT pg_try_advisory_lock({key})", [name]).fetchone()
+        if locked == (True,):
+            with contextlib.suppress(psycopg.Error):  # somebody is connected to it
+                drop = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name))
+                connection.execute(drop)
+            connection.execute(f"SELECT pg_advisory_unlock({key})", [name])
 
 
 _shared: list[tuple[str, process.Server]] = []

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import signal
+import socket
 import threading
 from collections.abc import Sequence
 from functools import partial
@@ -14,7 +15,9 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
 
 from onsite.errors import OnsiteError
 from onsite.services import process
@@ -108,7 +111,10 @@ class Valkey(Handle):
     def __init__(self, space: KeySpace) -> None:
         """Connect to `space` and ask it what it is."""
         self._space = space
-        self._client = Redis.from_url(space.url, decode_responses=True)
+        # without the client's own retries, which would hide for seconds that a server is gone
+        self._client = Redis.from_url(
+            space.url, decode_responses=True, retry=Retry(NoBackoff(), retries=0)
+        )
         self.service, self.version = _identity(self._client)
         super().__init__()
 
@@ -120,13 +126,13 @@ class Valkey(Handle):
 
     @property
     def client(self) -> Redis:
-        """A ready client; answers are `str`, not `bytes`."""
+        """A ready client; answers are `str`, not `bytes`, and errors come at once, not retried."""
         self._require_open()
         return self._client
 
     @property
     def name(self) -> str:
-        """Which database on which server: host:port/database."""
+        """Where it is: host:port, and /number for a database on a user's own server."""
         parts = urlsplit(self._space.url)
         return f"{parts.hostname}:{parts.port or 6379}{parts.path}"
 
@@ -136,7 +142,11 @@ class Valkey(Handle):
         return "closed" if self._closed else self._space.state
 
     def connect(self, **options: Any) -> Redis:
-        """Make a client of your own; `options` go to `redis.Redis.from_url`."""
+        """Make a client of your own; `options` go to `redis.Redis.from_url`.
+
+        `db=1` to 15 are further databases of a private server. On a user's own server the handle's
+        number is part of the address and wins, so that other databases cannot be touched.
+        """
         return Redis.from_url(self.url, **options)
 
     def stop(self) -> None:
@@ -229,7 +239,7 @@ class _PrivateServer:
                 stop_signal=signal.SIGTERM,
             )
         )
-        return cls(server, f"redis://:{password}@127.0.0.1:{server.port}/0")
+        return cls(server, f"redis://:{password}@127.0.0.1:{server.port}")
 
     @property
     def state(self) -> str:
@@ -260,12 +270,19 @@ def _prepare(program: Program, version: str, password: str, data: Path, port: in
 
 
 def _ready(password: str, data: Path, port: int) -> bool:
-    # the password tells our server from a stranger on the same port
-    with Redis(host="127.0.0.1", port=port, password=password, socket_timeout=5) as client:
-        try:
-            return bool(client.ping())
-        except RedisError:
-            return False
+    # by hand, because a client would patiently retry on a stranger that took the port and is mute;
+    # the password tells our server from one that is not
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=0.5) as connection:
+            connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
+            said = b""
+            while chunk := connection.recv(512):
+                said += chunk
+                if said.startswith(b"-") or said.endswith(b"+PONG\r\n"):
+                    return said == b"+OK\r\n+PONG\r\n"
+    except OSError:
+        pass
+    return False
 
 
 class _ClaimedDatabase:

@@ -1,0 +1,73 @@
+"""A runtime folder of the tests' own, and owners that are killed in the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.services.owners import SOURCE, Owner, is_alive, is_open, wait_until
+
+from onsite.services import folders, handle
+
+
+@pytest.fixture(autouse=True, scope="session")
+def runtime() -> Iterator[Path]:
+    """A runtime folder for these tests; it must be empty of servers when they end."""
+    # not pytest's own temporary folder: root's is 0700, and servers of root run as nobody
+    folder = Path(tempfile.mkdtemp(prefix="onsite-tests-"))
+    folder.chmod(0o711)
+    before = os.environ.get("ONSITE_RUNTIME")
+    os.environ["ONSITE_RUNTIME"] = str(folder / "runtime")
+    yield folder / "runtime"
+    handle.close_all()
+    left = list(folders.server_folders())
+    if before is None:
+        del os.environ["ONSITE_RUNTIME"]
+    else:
+        os.environ["ONSITE_RUNTIME"] = before
+    shutil.rmtree(folder)
+    assert not left, f"servers were left behind: {left}"
+
+
+@pytest.fixture(autouse=True)
+def no_servers_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have servers of their own; they are not for tests."""
+    monkeypatch.delenv("ONSITE_POSTGRES_URL", raising=False)
+    monkeypatch.delenv("ONSITE_REDIS_URL", raising=False)
+
+
+@pytest.fixture
+def own() -> Iterator[Callable[..., Owner]]:
+    """Make owners; those that still run at the end of the test are killed."""
+    owners: list[Owner] = []
+
+    def make(code: str, *, command: tuple[str, ...] = (sys.executable,), **options: Any) -> Owner:
+        environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+        owners.append(Owner(code, command, **({"env": environment} | options)))
+        return owners[-1]
+
+    yield make
+    for owner in owners:
+        owner.process.kill()
+        owner.process.communicate()
+
+
+@pytest.fixture
+def assert_gone() -> Callable[[list[dict[str, Any]]], None]:
+    """Wait until nothing is left of the servers that an owner described."""
+
+    def check(servers: list[dict[str, Any]]) -> None:
+        assert servers, "the owner had no server to lose"
+        for one in servers:
+            wait_until(lambda: not is_alive(one["pid"]), f"server {one} is gone")  # noqa: B023
+            wait_until(lambda: not is_alive(one["keeper"]), f"keeper of {one} is gone")  # noqa: B023
+            wait_until(lambda: not is_open(one["port"]), f"port of {one} is closed")  # noqa: B023
+            wait_until(lambda: not Path(one["folder"]).exists(), f"folder of {one} is gone")  # noqa: B023
+
+    return check
