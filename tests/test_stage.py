@@ -38,6 +38,33 @@ class LockedByImportedName(Unlocked):
             super().add()
 
 
+class Counting(Unlocked):
+    def __init__(self):
+        self.totals = Counter(n=0)
+
+    def add(self):
+        self.totals.update({"n": 1})
+
+    @property
+    def n(self):
+        return self.totals["n"]
+
+
+class Chatty(Locked):
+    """Writes through a library that has a lock of its own, as print() in a kernel does."""
+
+    def add(self):
+        LIBRARY["write"]()
+        super().add()
+
+
+LIBRARY: dict = {"__name__": "library"}
+exec(  # noqa: S102
+    "import threading\nlock = threading.Lock()\ndef write():\n    with lock:\n        return 1",
+    LIBRARY,
+)
+
+
 class Mailbox:
     """One lock, one condition: what most answers are made of."""
 
@@ -78,7 +105,11 @@ def test_a_race_without_a_call_in_between_is_found_every_time():
     assert set(first) == {1, 2}
 
 
-@pytest.mark.parametrize("kind", [Locked, LockedByImportedName])
+def test_threads_meet_inside_the_containers_of_the_library_too():
+    assert 1 in totals(Counting)
+
+
+@pytest.mark.parametrize("kind", [Locked, LockedByImportedName, Chatty])
 def test_a_lock_closes_the_race_at_every_step(kind):
     seen = totals(kind)
     assert len(seen) > 10
