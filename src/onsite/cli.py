@@ -292,10 +292,8 @@ def submit(
     for note in handed_in.notes:
         errors.print(f"[yellow]note:[/] {note}", highlight=False, soft_wrap=True)
     with errors.status(f"grading {module}"):
-        submitting.grade(layout, module, name)
-    with errors.status("writing feedback"):
-        pages = submitting.make_feedback(layout, module, name)
-    console.print(score_table(submitting.read_scores(layout, module, name)))
+        scores, pages = submitting.grade(layout, module, name)
+    console.print(score_table(scores))
     for page in pages:
         console.print(f"Feedback: {page}", highlight=False, soft_wrap=True)
 

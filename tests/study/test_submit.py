@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
-from rich.console import Console
-from tests.study.test_magics import FORGETS_LARGE
+from tests.study.test_magics import FORGETS_LARGE, GOOD
 
 from onsite.course.build import build
 from onsite.course.layout import Layout
 from onsite.course.reader import read_course
 from onsite.errors import OnsiteError
+from onsite.grading.grade import Grade, TopicGrade, read_masters
 from onsite.study import submit
-from onsite.study.score_table import score_table
+from onsite.study.progress import Progress
 from onsite.study.workspace import sync
 
 MODULE = "01-throttles"
@@ -127,35 +129,60 @@ def test_the_users_own_name_is_made_fit(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.slow
-def test_scores_and_feedback_of_a_graded_hand_in(studied: Layout) -> None:
+def test_scores_and_feedback_of_a_hand_in(studied: Layout) -> None:
     solve(studied, "quota", FORGETS_LARGE)
     submit.hand_in(studied, MODULE, "ann")
-    subprocess.run(
-        [sys.executable, "-m", "nbgrader", "autograde", MODULE, "--create", "--student=ann"],
-        cwd=studied.root, check=True, capture_output=True,
-    )  # fmt: skip
-    scores = {score.name: score for score in submit.read_scores(studied, MODULE, "ann")}
+    found, (page,) = submit.grade(studied, MODULE, "ann")
+    scores = {score.name: score for score in found}
     assert list(scores) == ["quota", "gate", "say-quota"]
     assert (scores["quota"].earned, scores["quota"].possible) == (2, 5)
     assert scores["quota"].failed == ("a large quota refused what it has",)
     assert (scores["gate"].earned, scores["gate"].failed) == (0, ("still the stub",))
     assert scores["say-quota"].by_person
-
-    (page,) = submit.make_feedback(studied, MODULE, "ann")
     assert page == studied.feedback / "ann" / MODULE / "buckets.html"
     assert "a large quota refused what it has" in page.read_text()
 
-    console = Console(width=120, record=True)
-    console.print(score_table(list(scores.values())))
-    text = console.export_text()
-    assert "total" in text
-    assert "2 more points for what a person reads: say-quota" in text
+    solve(studied, "quota", GOOD)
+    submit.hand_in(studied, MODULE, "ann")
+    found, _ = submit.grade(studied, MODULE, "ann")
+    assert [score.earned for score in found] == [5, 0, 0]
+    assert Progress().standings() == {}, "what the grader runs is not the learner's progress"
 
 
-def test_a_notebook_that_was_not_handed_in_earns_nothing(studied: Layout) -> None:
-    scores = submit.read_scores(studied, MODULE, "nobody")
-    assert [(score.earned, score.possible) for score in scores] == [(0, 5), (0, 4), (0, 2)]
-    assert scores[0].failed == ("not handed in",)
+@pytest.mark.slow
+def test_the_command_prints_points_messages_and_pages(studied: Layout) -> None:
+    solve(studied, "quota", FORGETS_LARGE)
+    done = subprocess.run(
+        [sys.executable, "-m", "onsite", "submit", MODULE, "--student", "ann"],
+        capture_output=True, text=True, env={**os.environ, "COLUMNS": "140"}, check=True,
+    )  # fmt: skip
+    assert re.search(r"quota\W+2\W+5\W+a large quota refused what it has", done.stdout)
+    assert re.search(r"gate\W+0\W+4\W+still the stub", done.stdout)
+    assert re.search(r"total\W+2\W+9", done.stdout)
+    assert "2 more points for what a person reads: say-quota" in done.stdout
+    assert str(studied.feedback / "ann" / MODULE / "buckets.html") in done.stdout
+
+    wrong = [sys.executable, "-m", "onsite", "submit", "01-throtles"]
+    failed = subprocess.run(wrong, capture_output=True, text=True, check=False)
+    assert failed.returncode == 2
+    assert "did you mean 01-throttles" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_a_topic_that_was_not_handed_in_earns_nothing(studied: Layout) -> None:
+    originals = read_masters(studied, MODULE)
+    found = submit.scores(originals, Grade("ann", MODULE, (), missing=("buckets",)))
+    assert [(score.earned, score.possible) for score in found] == [(0, 5), (0, 4), (0, 2)]
+    assert found[0].failed == ("not handed in",)
+
+
+def test_what_could_not_be_graded_is_no_score(
+    studied: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Grade("ann", MODULE, (TopicGrade("buckets", problem="the server did not start"),))
+    monkeypatch.setattr(submit, "grade_module", lambda *_: (broken,))
+    with pytest.raises(OnsiteError, match="not graded \\(buckets: the server did not start"):
+        submit.grade(studied, MODULE, "ann")
 
 
 def test_messages_do_not_take_the_page_over() -> None:
@@ -163,12 +190,14 @@ def test_messages_do_not_take_the_page_over() -> None:
         outputs=[
             nbformat.v4.new_output("error", ename="AssertionError", evalue="x" * 5000),
             nbformat.v4.new_output("error", ename="KeyError", evalue="'a'\n 'b'"),
-            nbformat.v4.new_output("stream", text="nothing"),
+            nbformat.v4.new_output("stream", text="printed"),
+            nbformat.v4.new_output("stream", name="stderr", text="Deprecated\n"),
         ]
     )
-    long, other = submit._messages(cell)
+    long, other, stream = submit._messages(cell)
     assert len(long) <= submit.LONGEST_MESSAGE + 1
     assert other == "KeyError: 'a' 'b'"
+    assert stream == "wrote to standard error: Deprecated"
 
 
 def test_broken_json_of_every_kind_is_no_notebook(tmp_path: Path) -> None:

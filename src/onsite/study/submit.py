@@ -9,21 +9,25 @@ from __future__ import annotations
 import fcntl
 import getpass
 import json
-import logging
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.utils import is_grade
 
 from onsite.course.layout import Layout
 from onsite.course.reader import suggestion
 from onsite.course.syllabus import read_syllabus
 from onsite.errors import OnsiteError
+from onsite.grading.feedback import write_feedback
+from onsite.grading.grade import Grade, grade_module, read_masters
 from onsite.study.workspace import version_of
 
 LONGEST_MESSAGE = 300  # characters
@@ -61,7 +65,7 @@ def student_name(named: str | None) -> str:
         OnsiteError: the given name cannot be a folder's.
     """
     if named is not None:
-        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", named):
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", named):
             raise OnsiteError(
                 f"--student {named!r} cannot be a folder's name; "
                 "use letters, digits, `.`, `-` and `_`, and no `.` or `-` first."
@@ -119,96 +123,86 @@ def hand_in(layout: Layout, module: str, student: str) -> HandIn:
     return HandIn(folder, tuple(notes))
 
 
-def grade(layout: Layout, module: str, student: str) -> None:
-    """Grade what was handed in, with the full checks, into autograded/ and the gradebook."""
-    from onsite.grading.grade import grade_module
+def grade(layout: Layout, module: str, student: str) -> tuple[list[Score], list[Path]]:
+    """Grade a hand-in with the full checks, and let nbgrader write its feedback pages.
 
-    grade_module(layout, module, students=(student,))
-
-
-def make_feedback(layout: Layout, module: str, student: str) -> list[Path]:
-    """Let nbgrader make the feedback pages of a graded hand-in.
+    Returns:
+        One score an exercise or answer, and the pages.
 
     Raises:
-        OnsiteError: nbgrader could not; the sentence has its reason.
+        OnsiteError: it could not be graded, which is never a score of zero; the sentence says why.
     """
-    from nbgrader.converters import GenerateFeedback
-    from nbgrader.converters.base import NbGraderException
-    from nbgrader.coursedir import CourseDirectory
-    from traitlets.config import Config
-
-    config = Config()
-    config.CourseDirectory.db_url = f"sqlite:///{layout.gradebook}"
-    coursedir = CourseDirectory(
-        root=str(layout.root), assignment_id=module, student_id=student, config=config
-    )
-    converter = GenerateFeedback(coursedir=coursedir, config=config)
-    converter.force = True  # an earlier hand-in's pages make way
-    converter.log = logging.getLogger("onsite.feedback")
-    converter.log.setLevel(logging.CRITICAL)
-    try:
-        converter.start()
-    except NbGraderException as error:
-        reason = " ".join(str(error).split())
+    (result,) = grade_module(layout, module, student)
+    problems = [f"{topic.topic}: {topic.problem}" for topic in result.topics if topic.problem]
+    if result.problem:
+        problems = [result.problem]
+    if problems:
         raise OnsiteError(
-            f"nbgrader made no feedback for {module} ({reason}); "
-            f"run nbgrader generate_feedback {module} --student {student} to see why."
-        ) from error
-    return sorted((layout.feedback / student / module).glob("*.html"))
+            f"{module} is handed in but not graded ({'; '.join(problems)}); "
+            f"mend that and run onsite submit {module} again."
+        )
+    write_feedback(layout, module, student)
+    pages = sorted((layout.feedback / student / module).glob("*.html"))
+    return scores(read_masters(layout, module), result), pages
 
 
-def read_scores(layout: Layout, module: str, student: str) -> list[Score]:
-    """The points in autograded/, by nbgrader's own rules, one entry an exercise or answer.
-
-    A notebook that was not handed in has its exercises with no points.
-    """
-    import nbformat
-    from nbgrader.utils import determine_grade
-
-    scores: list[Score] = []
-    for original in sorted((layout.source / module).glob("*.ipynb")):
-        graded = layout.autograded / student / module / original.name
-        path = graded if graded.exists() else original
-        cells: dict[str, list[tuple[Any, float, float]]] = {}
-        for cell in nbformat.read(path, as_version=4).cells:
-            about = cell.metadata.get("nbgrader", {})
-            if about.get("grade"):
-                match = _CHECK.fullmatch(about["grade_id"])
-                name = match["exercise"] if match else about["grade_id"]
-                earned, possible = determine_grade(cell) if path is graded else (0, about["points"])
-                cells.setdefault(name, []).append((cell, earned or 0.0, possible))
-        for name, parts in cells.items():
-            messages = [message for cell, _, _ in parts for message in _messages(cell)]
-            if path is original:
-                messages = ["not handed in"]
-            scores.append(
+def scores(originals: Mapping[str, NotebookNode], grade: Grade) -> list[Score]:
+    """A grade by exercise and answer; those of a topic that was not handed in have no points."""
+    graded = {topic.topic: topic for topic in grade.topics}
+    found: list[Score] = []
+    for topic, original in originals.items():
+        cells = _graded_cells(original)
+        if topic in graded:
+            earned = {score.cell: score.points for score in graded[topic].scores}
+            executed = nbformat.reads(graded[topic].executed.decode(), as_version=4)
+            messages = {name: _messages(cell) for name, cell in _graded_cells(executed).items()}
+        else:
+            earned, messages = {}, {cell: ["not handed in"] for cell in cells}
+        names: dict[str, list[str]] = {}
+        for cell in cells:
+            match = _CHECK.fullmatch(cell)
+            names.setdefault(match["exercise"] if match else cell, []).append(cell)
+        for name, parts in names.items():
+            failed = [message for part in parts for message in messages.get(part, ())]
+            found.append(
                 Score(
-                    original.stem,
+                    topic,
                     name,
-                    sum(earned for _, earned, _ in parts),
-                    sum(possible for _, _, possible in parts),
-                    tuple(dict.fromkeys(messages)),
-                    by_person=all(cell.cell_type == "markdown" for cell, _, _ in parts),
+                    sum(earned.get(part) or 0.0 for part in parts),
+                    sum(float(cells[part].metadata.nbgrader.points) for part in parts),
+                    tuple(dict.fromkeys(failed)),
+                    by_person=name in parts,
                 )
             )
-    return scores
+    return found
 
 
-def _messages(cell: Any) -> Iterator[str]:
-    """What a graded cell's errors say, without their tracebacks."""
+def _graded_cells(notebook: NotebookNode) -> dict[str, NotebookNode]:
+    """The cells that have points, by grade_id, in order."""
+    return {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if is_grade(cell)}
+
+
+def _messages(cell: NotebookNode) -> list[str]:
+    """What made a graded cell fail, without tracebacks."""
+    messages = []
     for output in cell.get("outputs", ()):
-        if output.output_type != "error":
-            continue
-        text = " ".join(output.evalue.split())
-        if len(text) > LONGEST_MESSAGE:
-            text = f"{text[:LONGEST_MESSAGE]}…"
-        match output.ename:
-            case "NotImplementedError":
-                yield "still the stub"
-            case "AssertionError" if text:
-                yield text
-            case name:
-                yield f"{name}: {text}" if text else name
+        if output.output_type == "stream" and output.name == "stderr":
+            messages.append(f"wrote to standard error: {_short(output.text)}")
+        elif output.output_type == "error":
+            text = _short(output.evalue)
+            match output.ename:
+                case "NotImplementedError":
+                    messages.append("still the stub")
+                case "AssertionError" if text:
+                    messages.append(text)
+                case name:
+                    messages.append(f"{name}: {text}" if text else name)
+    return messages
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE]}…"
 
 
 def _require_notebook(path: Path, content: bytes) -> None:
