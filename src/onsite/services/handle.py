@@ -127,7 +127,7 @@ class Handle(ABC):
     def _shown_url(self) -> str:
         """The address for a card, which is saved in the notebook and handed in with it.
 
-        The password of a private server dies with the server; one of a user's own is left out.
+        The password of a private server is of no use elsewhere; one of a user's own is left out.
         """
         parts = urlsplit(self.url)
         if not self._is_own or parts.password is None:
