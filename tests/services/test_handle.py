@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -47,6 +48,18 @@ def test_the_card_says_what_it_is_and_how_to_reach_it() -> None:
         kv.stop()
         assert "stopped" in read(kv._repr_html_()).text
     assert read(pg._repr_html_()).code == read(kv._repr_html_()).code == "closed"
+
+
+def test_passwords_of_the_users_own_servers_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    with postgres() as pg, valkey() as kv:
+        monkeypatch.setenv("ONSITE_POSTGRES_URL", pg.url)
+        monkeypatch.setenv("ONSITE_REDIS_URL", kv.url)
+        with postgres() as own_pg, valkey() as own_kv:
+            for own in (own_pg, own_kv):
+                password = urlsplit(own.url).password
+                card = own._repr_html_()
+                assert password and password not in card
+                assert own.url.replace(password, "***") == read(card).code
 
 
 def test_every_colour_follows_the_theme() -> None:

@@ -9,6 +9,7 @@ import os
 from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from onsite.errors import OnsiteError
 from onsite.services import process
@@ -69,6 +70,11 @@ class Handle(ABC):
     def _release(self) -> None:
         """Give back what this handle holds; called once, in the process that made it."""
 
+    @property
+    @abstractmethod
+    def _is_own(self) -> bool:
+        """Whether the server is the user's own, whose password is not for cards."""
+
     @abstractmethod
     def _facts(self) -> tuple[str, ...]:
         """Short facts for the card."""
@@ -115,8 +121,19 @@ class Handle(ABC):
             title=html.escape(f"{self.service} {self.version}"),
             state=html.escape(state),
             facts=" · ".join(map(html.escape, self._facts())),
-            url="closed" if self._closed else html.escape(self.url),
+            url="closed" if self._closed else html.escape(self._shown_url()),
         )
+
+    def _shown_url(self) -> str:
+        """The address for a card, which is saved in the notebook and handed in with it.
+
+        The password of a private server is of no use elsewhere; one of a user's own is left out.
+        """
+        parts = urlsplit(self.url)
+        if not self._is_own or parts.password is None:
+            return self.url
+        user, _, host = parts.netloc.rpartition("@")
+        return self.url.replace(parts.netloc, f"{user.partition(':')[0]}:***@{host}", 1)
 
 
 @atexit.register

@@ -11,8 +11,9 @@ from onsite.services.running import Running
 
 def servers_table(servers: Iterable[Running]) -> Table:
     """Lay out `servers`, one row each."""
-    table = Table("service", "version")
-    table.add_column("address", no_wrap=True)  # to be copied in one piece
+    table = Table()
+    for heading in ("service", "version", "address"):
+        table.add_column(heading, no_wrap=True)  # to be copied in one piece
     for heading in ("pid", "owner", "since", "came from"):
         table.add_column(heading, overflow="fold")
     for one in servers:

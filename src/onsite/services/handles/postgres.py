@@ -149,6 +149,10 @@ class Postgres(Handle):
         if self._guard is not None:
             self._guard.close()
 
+    @property
+    def _is_own(self) -> bool:
+        return self._server is None
+
     def _facts(self) -> tuple[str, ...]:
         where = urlsplit(self._server_url)
         origin = f"your server ({VARIABLE})" if self._server is None else self._server.recipe.origin

@@ -176,6 +176,10 @@ class Valkey(Handle):
         self._require_open()
         return self._space.log_tail(lines)
 
+    @property
+    def _is_own(self) -> bool:
+        return isinstance(self._space, _ClaimedDatabase)
+
     def _release(self) -> None:
         self._client.close()
         self._space.release()
