@@ -132,9 +132,12 @@ def test_no_committed_file_names_a_package_registry_or_this_machine() -> None:
 def test_links_between_documents_lead_somewhere() -> None:
     broken = []
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8")):
-            if "://" not in target and not (path.parent / target).exists():
-                broken.append(f"{path.relative_to(ROOT)}: {target}")
+        targets = re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8"))
+        broken += [
+            f"{path.relative_to(ROOT)}: {target}"
+            for target in targets
+            if "://" not in target and not (path.parent / target).exists()
+        ]
     assert broken == []
 
 
