@@ -3,7 +3,12 @@
 Everything is found from this file, so the commands work from any folder of the course.
 """
 
+import os
+import sys
 from pathlib import Path
+
+# nbgrader calls `alembic` by name, which must be found when the environment is not activated.
+os.environ["PATH"] = os.pathsep.join([f"{sys.prefix}/bin", os.environ.get("PATH", "")])
 
 c = get_config()  # noqa: F821 - nbgrader defines it
 
