@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
@@ -28,6 +27,7 @@ from onsite.course.layout import Layout
 from onsite.course.reader import suggestion
 from onsite.course.syllabus import read_syllabus
 from onsite.errors import OnsiteError
+from onsite.files import write_atomically
 from onsite.grading import gradebook
 from onsite.grading.restore import (
     MAX_BYTES,
@@ -379,18 +379,9 @@ def _entries(grade: Grade) -> dict[str, gradebook.Entry | None]:
 def _store(layout: Layout, grade: Grade) -> None:
     """Write the executed notebooks to autograded/, each in one step."""
     folder = layout.autograded / grade.student / grade.module
-    folder.mkdir(parents=True, exist_ok=True)
     for topic in grade.topics:
         if not topic.problem:
-            _replace(folder / f"{topic.topic}.ipynb", topic.executed)
+            write_atomically(folder / f"{topic.topic}.ipynb", topic.executed)
     stamp = _read_regular(layout.submitted / grade.student / grade.module / "timestamp.txt")
     if stamp is not None:
-        _replace(folder / "timestamp.txt", stamp)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    Path(name).chmod(0o644)
-    Path(name).replace(path)
+        write_atomically(folder / "timestamp.txt", stamp)

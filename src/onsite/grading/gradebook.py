@@ -5,7 +5,9 @@ Whatever writes the same rows, nbgrader's formgrader, feedback and export read t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +16,7 @@ from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties, SaveCells
+from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -49,6 +52,15 @@ def database(config: Config) -> str:
     return str(CourseDirectory(config=config).db_url)
 
 
+@contextmanager
+def _open(db_url: str) -> Iterator[Gradebook]:
+    """The gradebook, without what SQLAlchemy 2 has to say about nbgrader's use of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)
+        with Gradebook(db_url) as book:
+            yield book
+
+
 def register(db_url: str, module: str, masters: Mapping[str, NotebookNode]) -> None:
     """Make sure that the gradebook knows a module's notebooks and their cells.
 
@@ -62,7 +74,7 @@ def register(db_url: str, module: str, masters: Mapping[str, NotebookNode]) -> N
     Raises:
         OnsiteError: cells came or went since somebody's submission was graded.
     """
-    with Gradebook(db_url) as book:
+    with _open(db_url) as book:
         book.update_or_create_assignment(module)
         stale = [
             name for name, notebook in masters.items() if _differs(book, module, name, notebook)
@@ -110,7 +122,7 @@ def record(
             nothing. A notebook that is not named keeps what it has.
     """
     db_url = database(config)
-    with Gradebook(db_url) as book:
+    with _open(db_url) as book:
         book.update_or_create_student(student)
         when = {} if submitted is None else {"timestamp": submitted}
         submission = book.update_or_create_submission(module, student, **when)

@@ -14,8 +14,6 @@ answers and the checks of other exercises are left out: no check may depend on t
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -26,6 +24,7 @@ from typing import Any, Literal, Self
 
 from onsite.course.compiler import stub
 from onsite.course.model import Cell, Check, Exercise, Survivor, Topic
+from onsite.files import write_atomically
 from onsite.grading.mutants import Mutant, mutants
 from onsite.grading.result import CellResult, Limits, RunResult
 from onsite.grading.runner import Runner
@@ -434,12 +433,8 @@ def _say(cell: CellResult) -> str:
 
 
 def write_report(folder: Path, proof: TopicProof) -> Path:
-    """Write TOPIC.json below `folder`, in one step."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write TOPIC.json below `folder`."""
     target = folder / f"{proof.topic}.json"
-    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{proof.topic}-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(proof.report(), file, indent=2, ensure_ascii=False)
-        file.write("\n")
-    Path(name).replace(target)
+    text = json.dumps(proof.report(), indent=2, ensure_ascii=False)
+    write_atomically(target, f"{text}\n".encode())
     return target
