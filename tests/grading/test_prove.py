@@ -78,7 +78,7 @@ def test_a_solution_that_fails(lab: Laboratory, tmp_path: Path) -> None:
     proof = prove_add(read(tmp_path, ("got == -3", "got == -4")), lab)
     assert not proof.solution
     assert ("solution", "the solution fails at add-check-2: AssertionError: add(-5, 2)") in [
-        (kind, what[:60]) for kind, what in failures(proof)
+        (kind, what[:61]) for kind, what in failures(proof)
     ]
     assert proof.mutants == (0, 0)
 
