@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "course"
+
+
+def onsite(course: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "onsite", *arguments],
+        env={**os.environ, "ONSITE_ROOT": str(course), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    root = tmp_path / "a course"
+    shutil.copytree(FIXTURE, root)
+    return root
+
+
+@pytest.mark.slow
+def test_prove_says_what_is_proved(course: Path) -> None:
+    done = onsite(course, "prove", "adding")
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 topic proved" in done.stdout
+    assert "100%" in done.stdout
+    report = json.loads((course / "build" / "prove" / "adding.json").read_text())
+    assert report["proved"] is True
+    done = onsite(course, "prove", "--json")
+    assert json.loads(done.stdout) == [report]
+
+
+@pytest.mark.slow
+def test_prove_fails_when_something_is_not_proved(course: Path) -> None:
+    topic = course / "notebooks" / "01-basics" / "adding.md"
+    topic.write_text(topic.read_text().replace("return a - b", "return b + a"))
+    done = onsite(course, "prove")
+    assert done.returncode == 1
+    assert "'subtracts' earns full points" in done.stdout
+    assert "0 of 1 topic proved" in done.stdout
+
+
+def test_prove_of_an_unknown_topic(course: Path) -> None:
+    done = onsite(course, "prove", "ading")
+    assert done.returncode == 2
+    assert "adding" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_grade(course: Path) -> None:
+    assert onsite(course, "build").returncode == 0
+    for student, folder in (("ann", "source"), ("bob", "release")):
+        (course / "submitted" / student / "01-basics").mkdir(parents=True)
+        shutil.copy(
+            course / folder / "01-basics" / "adding.ipynb",
+            course / "submitted" / student / "01-basics",
+        )
+    done = onsite(course, "grade", "01-basics", "--json")
+    assert done.returncode == 0, done.stderr
+    points = {each["student"]: each["topics"][0]["points"] for each in json.loads(done.stdout)}
+    assert points == {"ann": 5, "bob": 0}
+    assert (course / "feedback" / "ann" / "01-basics" / "adding.html").exists()
+    (course / "submitted" / "bob" / "01-basics" / "adding.ipynb").write_text("no notebook")
+    done = onsite(course, "grade", "01-basics", "--jobs", "1")
+    assert done.returncode == 1
+    assert "bob, adding: the file is not a Jupyter notebook" in done.stdout
+    assert "1 of 2 submissions graded" in done.stdout
+
+
+def test_grade_of_an_unknown_module(course: Path) -> None:
+    done = onsite(course, "grade", "02-none")
+    assert done.returncode == 2
+    assert "source/ has no module '02-none'" in done.stderr
