@@ -41,7 +41,8 @@ def running_lab(environment: Mapping[str, str], *options: str, log: Path) -> Ite
     try:
         yield Lab(psutil.Process(process.pid), _address(process, log))
     finally:
-        family = psutil.Process(process.pid).children(recursive=True)
+        running = process.poll() is None
+        family = psutil.Process(process.pid).children(recursive=True) if running else []
         process.send_signal(signal.SIGINT)
         try:
             process.wait(30)

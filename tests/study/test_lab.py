@@ -65,7 +65,7 @@ def home(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def lab(built: Layout, home: dict[str, str], tmp_path: Path) -> Iterator[Lab]:
     """A running lab under a base URL of its own."""
-    options = ["--ServerApp.base_url=/some/where"]
+    options = ["--ServerApp.base_url=/some/where", "--Application.log_level=INFO"]
     with running_lab(home, *options, log=tmp_path / "lab.log") as running:
         yield running
 
@@ -204,7 +204,10 @@ def test_two_labs_at_once_have_ports_and_kernels_of_their_own(
             with urllib.request.urlopen(kernel) as answer:  # noqa: S310
                 assert answer.status == 201
     # running_lab has seen that Ctrl-C left no process behind
-    assert not (Path(home["HOME"]) / ".jupyter" / "jupyter_server_config.json").exists()
+    user = Path(home["HOME"])
+    assert list((user / ".local" / "share" / "jupyter" / "runtime").glob("kernel-*")) == []
+    assert list((user / ".local" / "share" / "jupyter" / "runtime").glob("jpserver-*")) == []
+    assert not list((user / ".jupyter").glob("*config*"))
 
 
 def _is_foreign(url: str) -> bool:

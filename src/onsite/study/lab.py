@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,8 +23,6 @@ OPTIONS = (
     "--LabApp.default_url=/onsite",
     "--ServerApp.jpserver_extensions=onsite.study.start_page=True",
     "--ServerApp.allow_root=True",
-    # Ctrl-C is answered: it means stop.
-    "--ServerApp.answer_yes=True",
     # Nothing is fetched from the network: no news, no look for newer versions or extensions.
     "--LabApp.news_url=None",
     "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
@@ -50,20 +49,37 @@ def start(
     """
     _set_environment(layout)
     os.chdir(layout.root)  # where nbgrader's extensions look for nbgrader_config.py
-    arguments = [
+    ours = [
         f"--ServerApp.root_dir={layout.root}",
         f"--ServerApp.port={port}",
         f"--ServerApp.open_browser={browser}",
         *OPTIONS,
-        *options,
     ]
+    # An option may be given only once.
+    theirs = {option.partition("=")[0] for option in options}
+    arguments = [*(one for one in ours if one.partition("=")[0] not in theirs), *options]
     # A token of our own, so that Onsite can print the address; never on the command line, where
     # other users of the machine could read it.
     config = Config({"IdentityProvider": {"token": secrets.token_hex(24)}})
     server = LabApp.initialize_server(argv=arguments, config=config)
+    _stop_on_interrupt(server)
     # Called when the loop runs, after the port was bound.
     server.io_loop.add_callback(announce, f"Onsite is at {_address(server)} - Ctrl-C stops it.")
     server.start()
+
+
+def _stop_on_interrupt(server: ServerApp) -> None:
+    """Let Ctrl-C stop the server and its kernels in order, and a second one at once.
+
+    Jupyter's own handler asks first, and where there is no terminal leaves the kernels to
+    themselves.
+    """
+
+    def stop(_signal: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        server.stop(from_signal=True)
+
+    signal.signal(signal.SIGINT, stop)
 
 
 def _address(server: ServerApp) -> str:
