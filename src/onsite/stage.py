@@ -85,7 +85,7 @@ class Stage(AbstractContextManager["Stage"]):
     def __init__(
         self,
         namespace: dict[str, Any] | None = None,
-        patience: float = 1.5,
+        patience: float = 1.0,
         limit: int = 20_000,
     ) -> None:
         """An empty stage; it watches locks once it is entered."""
