@@ -17,7 +17,7 @@ _FENCE = re.compile(r"^(`{3,}|~{3,})(?!.*`)(.*)$")
 _REGION = re.compile(r"^<!--\s*#(end)?(region|markdown|md|raw)\b.*-->\s*$")
 # What is meant as a region marker, whether or not jupytext takes it for one.
 _NEAR_REGION = re.compile(r"^\s*<!--\s*#(end)?(region|markdown|md|raw)\b")
-_OPENING = re.compile(r"^(```|<!--\s*#(region|markdown|md|raw)\b)")
+_OPENING = re.compile(r"^(`{3,}\s*\w|<!--\s*#(region|markdown|md|raw)\b)")
 # These end a line for jupytext (and str.splitlines) but for no editor.
 _ODD_SEPARATORS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 # jupytext is told the language, or it would take the commonest one in the file; and a header
@@ -195,6 +195,7 @@ def _unclear_blocks(path: Path, text: str) -> Iterator[Problem]:
                         f"close it with {fence[0]}, or open it with a longer fence",
                     )  # fmt: skip
                     fence = (marks, number)
+                    region = None  # the fence may have hidden its end
                 else:
                     fence = None
         elif fence is None and (match := _NEAR_REGION.match(line)):
