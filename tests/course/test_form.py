@@ -22,6 +22,11 @@ TOTAL = """    result = 0
         result = add(result, number)
     return result
 """
+LONGER = (
+    TOTAL.replace("result", "the_sum_so_far")
+    .replace("number ", "each_number ")
+    .replace("number)", "each_number)")
+)
 TOTAL_CHECK = """```python check="total" points=2 about="the sum, and one call a number"
 calls = Calls()
 got = total([1, 2, 3], calls)
@@ -158,18 +163,6 @@ BROKEN = {
         "    return a + b\n", "    return operator.add(a, b)\n", ADD, "exercise add",
         "it uses operator, which no cell defines", "define or import it",
     ),
-    "the solution in prose": Broken(
-        PROSE, f"{PROSE}\n\n{TOTAL}", PROSE, "plain", "it shows 3 solution lines of total", "keep"
-    ),
-    "the solution in its own docstring": Broken(
-        'Return the sum, telling `on_add` of each number."""',
-        f'Return the sum.\n\n{TOTAL}    """', "def total(numbers: Iterable", "exercise total",
-        "it shows 3 solution lines of total", "keep the answer out",
-    ),
-    "the solution in a rubric": Broken(
-        "- from left to right", f"Like this:\n\n{TOTAL}", "Like this", "rubric say-it",
-        "it shows 3 solution lines of total", "keep",
-    ),
     "an id of an answer that an exercise has": Broken(
         'answer="say-it" points=2 -->\nYour answer.\n<!-- #endregion -->\n\n'
         '<!-- #region rubric="say-it" -->',
@@ -190,6 +183,37 @@ BROKEN = {
 @pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN)
 def test_a_topic_that_breaks_a_rule_is_refused(author: Author, case: Broken) -> None:
     author.expect(case)
+
+
+LEAKS = {
+    "in prose": (PROSE, f"{PROSE}\n\n{LONGER}", PROSE, "plain"),
+    "in its own docstring": (
+        'telling `on_add` of each number."""', f'like this:\n\n{LONGER}    """',
+        "def total(numbers: Iterable", "exercise total",
+    ),
+    "in a hint": ("Loop over the numbers.", f"Like so:\n\n{LONGER}", "Like so", "hint total"),
+    "in a rubric": ("- from left to right", f"Like so:\n\n{LONGER}", "Like so", "rubric say-it"),
+    "in a check": (
+        "calls = Calls()", f'calls = Calls()\nmodel = """\n{LONGER}"""', "calls = Calls()",
+        "check total",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "at", "cell"), LEAKS.values(), ids=LEAKS)
+def test_a_solution_that_students_can_read_is_refused(
+    author: Author, old: str, new: str, at: str, cell: str
+) -> None:
+    author.replace(TOTAL, LONGER)
+    what, cure = "it shows 3 solution lines of total", "keep the answer out of what students see"
+    author.expect(Broken(old, new, at, cell, what, cure))
+
+
+def test_hidden_tests_may_hold_a_solution(author: Author) -> None:
+    author.replace(TOTAL, LONGER)
+    model = f"def model(numbers, on_add):\n{LONGER}"
+    author.replace("assert add(20, 22)", f"{model}\n\nassert add(20, 22)")
+    assert author.problems() == ()
 
 
 def test_an_exercise_of_two_topics_is_told_with_both_places(author: Author) -> None:

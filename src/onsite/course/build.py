@@ -73,8 +73,9 @@ def build(
             state[_key(topic)] = _stamp(layout, topic, inputs)
             (built if topic in stale else unchanged).append(_key(topic))
             advance(_key(topic))
+        # After each module, so that a refusal in a later one does not cost this one's work.
+        write_atomically(state_file, json.dumps(state, indent=1, sort_keys=True).encode())
     removed = _remove_stale(layout, course)
-    write_atomically(state_file, json.dumps(state, indent=1, sort_keys=True).encode())
     return BuildReport(tuple(built), tuple(unchanged), tuple(removed))
 
 
