@@ -54,7 +54,7 @@ ROLES: Mapping[Role, _RoleRule] = {
     "rubric": _RoleRule("markdown"),
     "survivor": _RoleRule("markdown", ("change",)),
 }
-_KNOWN = {*ROLES, *(name for rule in ROLES.values() for name in rule.required + rule.optional)}
+ATTRIBUTES = {*ROLES, *(name for rule in ROLES.values() for name in rule.required + rule.optional)}
 # What JupyterLab and jupytext themselves write on cells; it means nothing to the course.
 _FOREIGN = {
     "collapsed", "deletable", "editable", "heading_collapsed", "jp-MarkdownHeadingCollapsed",
@@ -265,8 +265,8 @@ class _Reading:
             self._refuse_roles_in_prose(raw, place)
         roles = [role for role in ROLES if role in raw.attributes]
         for attribute in raw.attributes:
-            if attribute not in _KNOWN | _FOREIGN | {"incorrectly_encoded_metadata"}:
-                known = suggestion(attribute, sorted(_KNOWN))
+            if attribute not in ATTRIBUTES | _FOREIGN | {"incorrectly_encoded_metadata"}:
+                known = suggestion(attribute, sorted(ATTRIBUTES))
                 self._problem(fence, place, f"unknown attribute {attribute!r}", f"drop it{known}")
         if len(roles) > 1:
             self._problem(
@@ -281,7 +281,7 @@ class _Reading:
         self.attributes[id(cell)] = raw.attributes
         if roles:
             self._check_attributes(cell, place)
-        elif strange := sorted(_KNOWN & set(raw.attributes)):
+        elif strange := sorted(ATTRIBUTES & set(raw.attributes)):
             cure = f"give the cell a role ({', '.join(ROLES)}) or drop it"
             self._problem(fence, place, f"{' and '.join(strange)} without a role", cure)
         return cell
@@ -327,7 +327,7 @@ class _Reading:
                     )
             elif not isinstance(value, str) or not value.strip():
                 self._problem(fence, place, f"{name} is {value!r}", f'write {name}="..."')
-        strange = (_KNOWN & set(attributes)) - {cell.role, *rule.required, *rule.optional}
+        strange = (ATTRIBUTES & set(attributes)) - {cell.role, *rule.required, *rule.optional}
         for name in sorted(strange - set(ROLES)):
             self._problem(fence, place, f"{name} means nothing here", "drop it")
 
