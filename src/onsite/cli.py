@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from onsite.errors import OnsiteError
 
@@ -69,7 +70,7 @@ def build(
         with console.status("comparing notebooks/ with source/ and release/"):
             differences = course_build.drift(layout, course, topics)
         for difference in differences:
-            errors.print(difference, highlight=False)
+            errors.print(difference, markup=False, highlight=False, soft_wrap=True)
         if differences:
             errors.print("Run ./onsite build and commit what it changes.")
             raise typer.Exit(1)
@@ -79,9 +80,9 @@ def build(
         task = bar.add_task("building", total=len(topics))
         report = course_build.build(layout, course, topics, lambda topic: bar.advance(task))
     for topic in report.built:
-        console.print(f"[green]built[/] {topic}", highlight=False)
+        console.print(f"[green]built[/] {topic}", highlight=False, soft_wrap=True)
     for path in report.removed:
-        console.print(f"[yellow]removed[/] {path}", highlight=False)
+        console.print(f"[yellow]removed[/] {escape(path)}", highlight=False, soft_wrap=True)
     console.print(f"{len(report.built)} built, {len(report.unchanged)} unchanged.")
 
 
@@ -121,10 +122,11 @@ def run(
     failed = [result for result in runs if result.failure]
     for result in failed:
         if result.failure:
-            errors.rule(f"{result.topic}, cell {result.failure.cell}: {result.failure.error}")
-            errors.print(result.failure.source, markup=False, highlight=False)
-            errors.print(result.failure.traceback, markup=False, highlight=False)
-            errors.print(f"As far as it came: {result.notebook}", highlight=False)
+            errors.rule(Text(f"{result.topic}, cell {result.failure.cell}"))
+            for text in (result.failure.source, result.failure.traceback, result.failure.error):
+                errors.print(text, markup=False, highlight=False, soft_wrap=True)
+            where = f"As far as it came: {result.notebook}"
+            errors.print(where, markup=False, highlight=False, soft_wrap=True)
     if failed:
         raise typer.Exit(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -21,6 +22,7 @@ from onsite.files import write_atomically
 
 # What a build makes: the content of each file, by its place below source/ or release/.
 Files = Mapping[PurePosixPath, bytes]
+_LIBRARIES = ("jupytext", "nbconvert", "nbformat", "nbgrader")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,9 @@ def build(
 ) -> BuildReport:
     """Bring source/ and release/ up to date for `topics`; remove what the course no longer has.
 
-    A topic is built again only when its text, its syllabus entry, the compiler or nbgrader changed,
-    or when one of its two notebooks is not what the last build wrote. `advance` is told of each
-    topic as it is finished.
+    A topic is built again only when its text, its syllabus entry, this package or a library that
+    writes notebooks changed, or when one of its two notebooks is not what the last build wrote.
+    `advance` is told of each topic as it is finished.
 
     Raises:
         OnsiteError: nbgrader refused a notebook.
@@ -58,8 +60,9 @@ def build(
             for topic in topics
             if topic.module == module and state.get(_key(topic)) != _stamp(layout, topic, inputs)
         ]
-        sources = {**compile_sources(stale), **module_files(layout, module)}
-        releases = generate_release(sources) if stale else {}
+        data = module_files(layout, module)
+        sources = {**compile_sources(stale), **data}
+        releases = generate_release(sources) if stale else data  # nbgrader copies data as it is
         for folder, files in ((layout.source, sources), (layout.release, releases)):
             for place, content in files.items():
                 if not _same(folder / place, content):
@@ -70,8 +73,9 @@ def build(
             state[_key(topic)] = _stamp(layout, topic, inputs)
             (built if topic in stale else unchanged).append(_key(topic))
             advance(_key(topic))
+        # After each module, so that a refusal in a later one does not cost this one's work.
+        write_atomically(state_file, json.dumps(state, indent=1, sort_keys=True).encode())
     removed = _remove_stale(layout, course)
-    write_atomically(state_file, json.dumps(state, indent=1, sort_keys=True).encode())
     return BuildReport(tuple(built), tuple(unchanged), tuple(removed))
 
 
@@ -93,8 +97,10 @@ def drift(layout: Layout, course: Course, topics: Sequence[Topic]) -> list[str]:
                     found.append(f"{folder.name}/{place} is missing")
                 elif not _same(path, content):
                     found.append(f"{folder.name}/{place} is not what notebooks/ compiles to")
-    found += [f"{path.relative_to(layout.root)} has no topic" for path in _stale(layout, course)]
-    return found
+    return found + [
+        f"{path.relative_to(layout.root)} has nothing behind it in notebooks/"
+        for path in _stale(layout, course)
+    ]
 
 
 def compile_sources(topics: Iterable[Topic]) -> dict[PurePosixPath, bytes]:
@@ -111,7 +117,8 @@ def module_files(layout: Layout, module: str) -> dict[PurePosixPath, bytes]:
     return {
         PurePosixPath(module, path.relative_to(folder).as_posix()): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix not in (".md", ".ipynb") and path.name[0] != "."
+        if path.is_file() and path.suffix not in (".md", ".ipynb", ".pyc")
+        if not _is_hidden(path.relative_to(folder))
     }
 
 
@@ -181,9 +188,15 @@ def _digest(*parts: bytes) -> str:
 
 def _fingerprint(topic: Topic) -> str:
     """All that a topic's notebooks depend on."""
-    tools = Path(compiler.__file__).read_bytes()
-    nbgrader = importlib.metadata.version("nbgrader").encode()
-    return _digest(topic.path.read_bytes(), repr(topic.plan).encode(), tools, nbgrader)
+    return _digest(topic.path.read_bytes(), repr(topic.plan).encode(), _tools())
+
+
+@functools.cache
+def _tools() -> bytes:
+    """This package and the libraries that read and write notebooks, as they are now."""
+    package = sorted(Path(compiler.__file__).parent.glob("*.py"))
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES]
+    return b"\0".join([*(path.read_bytes() for path in package), *map(str.encode, versions)])
 
 
 def _stamp(layout: Layout, topic: Topic, inputs: Mapping[str, str]) -> str:
@@ -206,12 +219,15 @@ def _read_state(path: Path) -> dict[str, str]:
 
 
 def _stale(layout: Layout, course: Course) -> list[Path]:
-    """Notebooks in source/ and release/ that no topic stands behind."""
+    """Notebooks and data in source/ and release/ that nothing in notebooks/ stands behind."""
     kept = {_place(topic) for topic in course.topics}
+    for module in course.modules:
+        kept |= set(module_files(layout, module.id))
     return [
         path
         for folder in (layout.source, layout.release)
-        for path in sorted(folder.glob("*/*.ipynb"))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.parent != folder and not _is_hidden(path.relative_to(folder))
         if PurePosixPath(path.relative_to(folder).as_posix()) not in kept
     ]
 
@@ -221,6 +237,13 @@ def _remove_stale(layout: Layout, course: Course) -> list[str]:
     for path in _stale(layout, course):
         path.unlink()
         removed.append(str(path.relative_to(layout.root)))
-        if not any(path.parent.iterdir()):
-            path.parent.rmdir()
+        folder = path.parent
+        while folder not in (layout.source, layout.release) and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent
     return removed
+
+
+def _is_hidden(path: Path) -> bool:
+    """Editors' and interpreters' own files, which are no part of a course."""
+    return any(part[0] == "." or part == "__pycache__" for part in path.parts)

@@ -42,6 +42,18 @@ def compile_topic(topic: Topic) -> NotebookNode:
     return notebook
 
 
+def grade_ids(topic: Topic) -> Iterator[tuple[str, Cell]]:
+    """Every grade_id of the compiled notebook and the cell it comes from, in course order."""
+    for number, cell in enumerate(_setup_cells(topic), 1):
+        yield _setup_id(topic, number), cell
+    for exercise in topic.exercises:
+        yield exercise.id, exercise.solution
+        for check in exercise.checks:
+            yield check.id, check.cell
+    for answer in topic.answers:
+        yield answer.id, answer.cell
+
+
 def student_version(notebook: NotebookNode) -> NotebookNode:
     """Take solutions and hidden tests out of a source notebook, by nbgrader's own preprocessors."""
     # Imported here: nbgrader takes a second to import and readers of topics do not need it.
@@ -71,7 +83,7 @@ def _cells(topic: Topic) -> Iterator[NotebookNode]:
         for exercise in topic.exercises
         for number, hint in enumerate(exercise.hints, 1)
     }
-    setup = 0
+    setup = {id(cell): number for number, cell in enumerate(_setup_cells(topic), 1)}
     title, _, opening = topic.cells[0].source.partition("\n")
     yield _markdown(f"{title}\n\n{_facts(topic)}")
     yield _code(LOAD, "magic", "load")
@@ -80,8 +92,7 @@ def _cells(topic: Topic) -> Iterator[NotebookNode]:
     for cell in topic.cells[1:]:
         match cell.role:
             case "plain" if cell.kind == "code":
-                setup += 1
-                yield _setup_cell(topic, cell, setup)
+                yield _setup_cell(topic, cell, setup[id(cell)])
             case "plain":
                 yield _markdown(cell.source)
             case "demo":
@@ -118,10 +129,18 @@ def _facts(topic: Topic) -> str:
     return f"*{' · '.join(facts)}*"
 
 
+def _setup_cells(topic: Topic) -> Iterator[Cell]:
+    return (c for c in topic.cells[1:] if c.role == "plain" and c.kind == "code")
+
+
+def _setup_id(topic: Topic, number: int) -> str:
+    return f"{topic.id}-setup-{number}"
+
+
 def _setup_cell(topic: Topic, cell: Cell, number: int) -> NotebookNode:
     """Imports and helpers that exercises and checks rely on: nbgrader restores them in grading."""
     node = _code(cell.source, "setup", "")
-    node.metadata["nbgrader"] = _nbgrader(f"{topic.id}-setup-{number}", locked=True)
+    node.metadata["nbgrader"] = _nbgrader(_setup_id(topic, number), locked=True)
     return node
 
 
@@ -190,7 +209,9 @@ def _give_ids(topic: Topic, cells: list[NotebookNode]) -> list[NotebookNode]:
     """Give each cell an id that moves with its content, so that a diff shows what changed."""
     seen: dict[str, int] = {}
     for cell in cells:
-        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+        # Setup cells are numbered, so that a new one above would change the ids of all below.
+        is_setup = cell.metadata.get("onsite", {}).get("role") == "setup"
+        grade_id = None if is_setup else cell.metadata.get("nbgrader", {}).get("grade_id")
         key = f"{topic.module}/{topic.id}/{grade_id or cell.source}"
         seen[key] = seen.get(key, 0) + 1
         digest = hashlib.sha256(f"{key}/{seen[key]}".encode()).hexdigest()

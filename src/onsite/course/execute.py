@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 import psutil
 
+from onsite.course.build import module_files
 from onsite.course.compiler import compile_topic
 from onsite.course.layout import Layout
 from onsite.course.model import Topic
@@ -28,7 +29,11 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A cell that raised: its number (from 1), its source and its traceback, without colours."""
+    """A cell that did not end well: its number (from 1), its source and its traceback.
+
+    The number is that of the notebook that students have, with its added cells. A kernel that died
+    or a cell that took too long leaves no traceback.
+    """
 
     cell: int
     source: str
@@ -56,6 +61,9 @@ def run_topics(layout: Layout, topics: Sequence[Topic], jobs: int) -> Iterator[T
     Executed notebooks are kept below build/run/, failed ones too, as far as they came.
     """
     folder = layout.build / "run"
+    for module in dict.fromkeys(topic.module for topic in topics):
+        for place, content in module_files(layout, module).items():
+            write_atomically(folder / place, content)
     jobs = max(1, min(jobs, len(topics)))
     # spawn: the workers start kernels and threads, which a fork of this process could deadlock.
     context = multiprocessing.get_context("spawn")
@@ -82,12 +90,19 @@ def write_timings(layout: Layout, runs: Sequence[TopicRun]) -> Path:
 def _run_topic(topic: Topic, folder: Path) -> TopicRun:
     # papermill is slow to import, and only the workers need it.
     import papermill
+    import zmq
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import remove_error_markers
+    from traitlets.config import Config
 
     home = folder / topic.module
     home.mkdir(parents=True, exist_ok=True)
     source, executed = home / f"{topic.id}.source.ipynb", home / f"{topic.id}.ipynb"
     write_atomically(source, nbformat.writes(compile_topic(topic)).encode())
+    # Keys for the kernel's sockets: other users of this machine cannot read along, and the kernel
+    # has nothing to warn of.
+    encryption = "auto" if zmq.has("curve") else "disabled"
     failure = None
     started = time.perf_counter()
     try:
@@ -98,6 +113,7 @@ def _run_topic(topic: Topic, folder: Path) -> TopicRun:
             kernel_name="python3",
             progress_bar=False,
             execution_timeout=SECONDS_PER_CELL,
+            config=Config(KernelManager={"transport_encryption": encryption}),
         )
     except PapermillExecutionError as error:
         failure = Failure(
@@ -106,9 +122,12 @@ def _run_topic(topic: Topic, folder: Path) -> TopicRun:
             error=f"{error.ename}: {error.evalue}",
             traceback=_ANSI.sub("", "\n".join(error.traceback)),
         )
+    except (DeadKernelError, CellTimeoutError) as error:
+        failure = _unfinished(executed, error)
     seconds = time.perf_counter() - started
     source.unlink()
-    cells = nbformat.read(executed, as_version=4).cells
+    # Papermill marks a failure by two cells more, which would shift the numbers.
+    cells = remove_error_markers(nbformat.read(executed, as_version=4)).cells
     durations = [cell.metadata.get("papermill", {}).get("duration") or 0.0 for cell in cells]
     slowest = max(range(len(cells)), key=lambda number: durations[number])
     return TopicRun(
@@ -121,3 +140,12 @@ def _run_topic(topic: Topic, folder: Path) -> TopicRun:
         notebook=str(executed),
         failure=failure,
     )
+
+
+def _unfinished(executed: Path, error: Exception) -> Failure:
+    """The cell that was running when the kernel died or the time was up."""
+    cells = nbformat.read(executed, as_version=4).cells
+    states = [cell.metadata.get("papermill", {}) for cell in cells]
+    number = max((n for n, state in enumerate(states) if state.get("start_time")), default=0)
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    return Failure(number + 1, cells[number].source, what, "")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 
-from onsite.course.compiler import stub
+from onsite.course.compiler import SERVICE_NAMES, grade_ids, stub
 from onsite.course.model import Alternative, Cell, Check, Exercise, Hint, Topic, WrongAnswer
 from onsite.course.problems import Problem
 
-SERVICES = ("celery", "kafka", "memcached", "nginx", "oidc", "pgbouncer", "postgres",
-            "postgres-replica", "redis", "s3", "supervisor")  # fmt: skip
 SOLUTION = ("### BEGIN SOLUTION", "### END SOLUTION")
 HIDDEN = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
 HINTS = 3
@@ -20,6 +19,8 @@ WRONG_ANSWERS = 3
 # So many consecutive solution lines, with so many characters in all, give the answer away.
 GIVEAWAY_LINES = 3
 GIVEAWAY_CHARACTERS = 80
+# Cells that nbgrader clears as a whole (answers) or that notebooks do not have may hold anything.
+_IN_NOTEBOOKS = ("plain", "demo", "exercise", "check", "hint", "rubric")
 # Names that a cell may use without defining them: IPython's own.
 _AMBIENT = {
     *dir(builtins),
@@ -31,6 +32,10 @@ _AMBIENT = {
     "__",
     "__name__",
     "__file__",
+    "__class__",
+    "__qualname__",
+    "__annotations__",
+    "__builtins__",
 }
 
 
@@ -40,8 +45,9 @@ def problems(topic: Topic) -> Iterator[Problem]:
     yield from _syllabus(topic)
     yield from _python(topic)
     yield from _counts(topic)
+    yield from _markers(topic)
     for exercise in topic.exercises:
-        yield from _markers(topic, exercise)
+        yield from _solution(topic, exercise)
         yield from _distinct(topic, exercise)
     yield from _order(topic)
     yield from _dependencies(topic)
@@ -56,7 +62,6 @@ def repeated_ids(topics: Sequence[Topic]) -> Iterator[Problem]:
     """
     seen: dict[str, Topic] = {}
     for topic in topics:
-        own: set[str] = {exercise.id for exercise in topic.exercises}
         for exercise in topic.exercises:
             if exercise.id in seen:
                 other = seen[exercise.id]
@@ -66,13 +71,14 @@ def repeated_ids(topics: Sequence[Topic]) -> Iterator[Problem]:
                     "choose another id",
                 )  # fmt: skip
             seen[exercise.id] = topic
-        for answer in topic.answers:
-            if answer.id in own:
-                yield Problem(
-                    topic.path, answer.cell.line, f"answer {answer.id}",
-                    "another cell of the topic has that id", "choose another id",
+        own: set[str] = set()
+        for grade_id, cell in grade_ids(topic):
+            if grade_id in own:
+                yield _problem(
+                    topic, cell, f"another cell of the topic has the grade id {grade_id}",
+                    "choose another id",
                 )  # fmt: skip
-            own.add(answer.id)
+            own.add(grade_id)
 
 
 def _line_of(topic: Topic, exercise: str) -> int:
@@ -94,18 +100,19 @@ def _title(topic: Topic) -> Iterator[Problem]:
 
 
 def _syllabus(topic: Topic) -> Iterator[Problem]:
+    line = topic.header_lines.get("questions", 1)
     planned = {question.id for question in topic.plan.questions}
     for missing in sorted(planned - set(topic.questions)):
-        yield Problem(topic.path, 1, "", f"question {missing} is missing", "add it to `questions:`")
+        what = f"question {missing} is missing"
+        yield Problem(topic.path, line, "", what, "add it to `questions:`")
     for strange in sorted(set(topic.questions) - planned):
-        yield Problem(
-            topic.path, 1, "", f"the syllabus gives this topic no question {strange}", "drop it"
-        )
+        what = f"the syllabus gives this topic no question {strange}"
+        yield Problem(topic.path, line, "", what, "drop it")
+    line = topic.header_lines.get("services", 1)
     for service in topic.services:
-        if service not in SERVICES:
-            yield Problem(
-                topic.path, 1, "", f"unknown service {service}", f"use {', '.join(SERVICES)}"
-            )
+        if service not in SERVICE_NAMES:
+            cure = f"use {', '.join(SERVICE_NAMES)}"
+            yield Problem(topic.path, line, "", f"unknown service {service}", cure)
 
 
 def _python(topic: Topic) -> Iterator[Problem]:
@@ -113,11 +120,11 @@ def _python(topic: Topic) -> Iterator[Problem]:
         if cell.kind != "code":
             continue
         try:
-            parse(cell.source)
+            _compile_fully(cell.source)
         except SyntaxError as error:
             yield Problem(
                 topic.path, cell.line + (error.lineno or 1) - 1, f"{cell.role} {cell.name}".strip(),
-                f"not Python: {error.msg}", "mend the code (text, no cell: ```sql .noeval)",
+                f"not Python: {error.msg}", "mend the code (text, no cell: ```text)",
             )  # fmt: skip
 
 
@@ -153,34 +160,38 @@ def _counts(topic: Topic) -> Iterator[Problem]:
             )  # fmt: skip
 
 
-def _markers(topic: Topic, exercise: Exercise) -> Iterator[Problem]:
+def _solution(topic: Topic, exercise: Exercise) -> Iterator[Problem]:
+    """The solution is marked, and what is left without it is a stub that runs."""
     solution = exercise.solution
-    broken = _unbalanced(solution.source, *SOLUTION)
-    if broken:
-        yield _problem(topic, solution, broken, "write BEGIN and END SOLUTION in pairs")
-    elif SOLUTION[0] not in solution.source:
+    if _unbalanced(solution.source, *SOLUTION):
+        return  # told by _markers
+    if SOLUTION[0] not in solution.source:
         yield _problem(
             topic, solution, "no part of it is marked as solution",
             f"put the answer between {SOLUTION[0]} and {SOLUTION[1]}",
         )  # fmt: skip
-    else:
-        try:
-            parse(stub(solution.source))
-        except SyntaxError as error:
-            yield _problem(
-                topic, solution, f"without the solution it is not Python ({error.msg})",
-                "keep signatures outside the markers",
-            )  # fmt: skip
-    for check in exercise.checks:
-        if broken := _unbalanced(check.cell.source, *HIDDEN):
-            yield _problem(topic, check.cell, broken, "write BEGIN and END HIDDEN TESTS in pairs")
+        return
+    try:
+        _compile_fully(stub(solution.source))
+    except SyntaxError as error:
+        yield _problem(
+            topic, solution, f"without the solution it is not Python ({error.msg})",
+            "keep signatures outside the markers",
+        )  # fmt: skip
+
+
+def _markers(topic: Topic) -> Iterator[Problem]:
+    """Markers for nbgrader come in pairs, and only in the cells that it clears."""
     for cell in topic.cells:
-        if cell.role in ("plain", "demo", "check") and SOLUTION[0] in cell.source:
-            yield _problem(
-                topic, cell, "a solution marker in a cell that is no exercise", "move it"
-            )
-        if cell.role != "check" and HIDDEN[0] in cell.source:
-            yield _problem(topic, cell, "hidden tests in a cell that is no check", "move them")
+        for markers, role in ((SOLUTION, "exercise"), (HIDDEN, "check")):
+            kind = markers[0].removeprefix("### BEGIN ")
+            if cell.role == role:
+                if broken := _unbalanced(cell.source, *markers):
+                    yield _problem(topic, cell, broken, f"write BEGIN and END {kind} in pairs")
+            elif cell.role in _IN_NOTEBOOKS and any(mark in cell.source for mark in markers):
+                yield _problem(
+                    topic, cell, f"a {kind} marker in a cell that is no {role}", "move it"
+                )
 
 
 def _unbalanced(source: str, begin: str, end: str) -> str:
@@ -271,6 +282,9 @@ def _dependencies(topic: Topic) -> Iterator[Problem]:
 
 
 def _bound(source: str) -> set[str]:
+    """The names that a cell binds, at any depth; `*` among them if that cannot be known."""
+    if source.startswith("%%"):
+        return {"*"}  # to IPython the code below a cell magic is a string
     names: set[str] = set()
     for node in ast.walk(parse(source)):
         match node:
@@ -303,9 +317,7 @@ def _used(source: str) -> set[str]:
 
 def _giveaways(topic: Topic) -> Iterator[Problem]:
     released = [
-        (cell, _lines(_visible(cell)))
-        for cell in topic.cells
-        if cell.role in ("plain", "demo", "exercise", "check", "hint")
+        (cell, _lines(_visible(cell))) for cell in topic.cells if cell.role in _IN_NOTEBOOKS
     ]
     for exercise in topic.exercises:
         runs = list(_telling_runs(_solution_lines(exercise.solution.source)))
@@ -336,16 +348,15 @@ def _solution_lines(source: str) -> list[str]:
 def _visible(cell: Cell) -> str:
     """What a student sees of a cell."""
     markers = SOLUTION if cell.role == "exercise" else HIDDEN
-    hidden = _regions(cell.source, *markers)
-    text = cell.source
-    for region in hidden:
-        text = text.replace(region, "")
-    return text
+    return _region(*markers).sub("", cell.source)
 
 
 def _regions(source: str, begin: str, end: str) -> list[str]:
-    pattern = re.compile(f"{re.escape(begin)}[^\n]*\n(.*?)[^\n]*{re.escape(end)}", re.DOTALL)
-    return pattern.findall(source)
+    return _region(begin, end).findall(source)
+
+
+def _region(begin: str, end: str) -> re.Pattern[str]:
+    return re.compile(f"{re.escape(begin)}[^\n]*\n(.*?)[^\n]*{re.escape(end)}", re.DOTALL)
 
 
 def parse(source: str) -> ast.Module:
@@ -363,8 +374,24 @@ def parse(source: str) -> ast.Module:
         return _compile(TransformerManager().transform_cell(source))
 
 
+def _compile_fully(source: str) -> None:
+    """Find what only the whole compiler refuses too, such as a `return` outside a function.
+
+    Raises:
+        SyntaxError: it is no Python that a notebook could run.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        compile(parse(source), "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+
+
 def _compile(source: str) -> ast.Module:
     flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    tree = compile(source, "<cell>", "exec", flags)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = compile(source, "<cell>", "exec", flags, dont_inherit=True)
+    except ValueError as error:  # a null byte, before Python 3.12
+        raise SyntaxError(str(error)) from None
     assert isinstance(tree, ast.Module)  # noqa: S101 - for the type checker; ONLY_AST promises it
     return tree

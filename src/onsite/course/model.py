@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -162,6 +163,8 @@ class Topic:
     exercises: tuple[Exercise, ...]
     answers: tuple[Answer, ...]
     survivors: tuple[Survivor, ...] = field(default=())
+    # Where each key of the header stands, for messages.
+    header_lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def id(self) -> str:

@@ -54,12 +54,16 @@ ROLES: Mapping[Role, _RoleRule] = {
     "rubric": _RoleRule("markdown"),
     "survivor": _RoleRule("markdown", ("change",)),
 }
-_KNOWN = {*ROLES, *(name for rule in ROLES.values() for name in rule.required + rule.optional)}
+ATTRIBUTES = {*ROLES, *(name for rule in ROLES.values() for name in rule.required + rule.optional)}
 # What JupyterLab and jupytext themselves write on cells; it means nothing to the course.
 _FOREIGN = {
     "collapsed", "deletable", "editable", "heading_collapsed", "jp-MarkdownHeadingCollapsed",
     "jupyter", "name", "scrolled", "slideshow", "tags", "title", "trusted", "vscode",
 }  # fmt: skip
+# A fence that is meant to be a cell.
+_FENCE_WITH_ROLE = re.compile(
+    r"^\s*(`{3,}|~{3,})[^`]*\s(exercise|check|wrong|alternative|demo)\s*="
+)
 
 
 def read_course(layout: Layout) -> Course:
@@ -73,8 +77,8 @@ def read_course(layout: Layout) -> Course:
     plans = {(topic.module, topic.id): topic for module in modules for topic in module.topics}
     topics: dict[tuple[str, str], Topic] = {}
     problems: list[Problem] = []
-    for path in sorted(layout.notebooks.glob("*/*.md")):
-        key = (path.parent.name, path.stem)
+    for path in topic_files(layout):
+        key = (path.parent.relative_to(layout.notebooks).as_posix(), path.stem)
         if key not in plans:
             problems.append(_unplanned(path, key, list(plans)))
             continue
@@ -89,6 +93,15 @@ def read_course(layout: Layout) -> Course:
     if problems:
         raise FormError(problems)
     return Course(modules, ordered)
+
+
+def topic_files(layout: Layout) -> list[Path]:
+    """Every Markdown file below notebooks/, without editors' hidden copies, in order."""
+    return [
+        path
+        for path in sorted(layout.notebooks.rglob("*.md"))
+        if not any(part[0] == "." for part in path.relative_to(layout.notebooks).parts)
+    ]
 
 
 def read_topic(path: Path, plan: TopicPlan) -> Topic:
@@ -113,9 +126,9 @@ def find_topic(layout: Layout, exercise: str) -> Topic:
     Raises:
         OnsiteError: no topic has that exercise.
     """
-    marker = re.compile(r'^```python .*\bexercise="([^"]+)"', re.MULTILINE)
+    marker = re.compile(r"""^`{3,}\s*python\b.*\bexercise\s*=\s*["']([^"'\n]+)["']""", re.MULTILINE)
     known: list[str] = []
-    for path in sorted(layout.notebooks.glob("*/*.md")):
+    for path in topic_files(layout):
         ids = marker.findall(path.read_text(encoding="utf-8", errors="replace"))
         if exercise in ids:
             for module in read_syllabus(layout.syllabus):
@@ -161,7 +174,8 @@ def _unplanned(path: Path, key: tuple[str, str], plans: list[tuple[str, str]]) -
         if homes
         else f"name it after a topic of the syllabus{suggestion(key[1], [t for _, t in plans])}"
     )
-    return Problem(path, 0, "", f"the syllabus has no topic {key[0]}/{key[1]}", cure)
+    name = "/".join(key).removeprefix("./")
+    return Problem(path, 0, "", f"the syllabus has no topic {name}", cure)
 
 
 class _Reading:
@@ -171,7 +185,7 @@ class _Reading:
         self.document = document
         self.plan = plan
         self.problems: list[Problem] = []
-        self.attributes: dict[int, Mapping[str, Any]] = {}
+        self.attributes: dict[int, Mapping[str, Any]] = {}  # by id() of the cell
         self.cells = tuple(self._cell(raw) for raw in document.cells)
 
     def topic(self) -> Topic:
@@ -191,90 +205,117 @@ class _Reading:
                 Survivor(cell.name, str(self._get(cell, "change")), cell.source.strip())
                 for cell in self._of("survivor")
             ),
+            header_lines=self.document.header_lines,
         )
 
     def _problem(self, line: int, cell: str, what: str, cure: str) -> None:
         self.problems.append(Problem(self.document.path, line, cell, what, cure))
 
     def _get(self, cell: Cell, attribute: str) -> Any:
-        return self.attributes[cell.line].get(attribute)
+        return self.attributes[id(cell)].get(attribute)
 
     def _of(self, role: Role, name: str | None = None) -> Iterator[Cell]:
         return (c for c in self.cells if c.role == role and name in (None, c.name))
 
     def _header(self) -> dict[str, Any]:
         header = self.document.header
+        line_of = self.document.header_lines
         for key in header:
             if key not in (*HEADER_KEYS, "jupyter"):
                 known = suggestion(str(key), list(HEADER_KEYS))
-                self._problem(1, "", f"the header has an unknown key {key!r}", f"drop it{known}")
+                line = line_of.get(str(key), 1)
+                self._problem(line, "", f"the header has an unknown key {key!r}", f"drop it{known}")
         title = header.get("title")
         if not isinstance(title, str) or not title.strip():
-            self._problem(1, "", "the header has no title", "add `title: ...`")
+            line = line_of.get("title", 1)
+            self._problem(line, "", "the header has no title", "add `title: ...` (a text)")
             title = ""
         minutes = header.get("minutes")
         if not isinstance(minutes, int) or isinstance(minutes, bool) or minutes <= 0:
             self._problem(
-                1, "", f"minutes is {minutes!r}", "give a whole number over zero as `minutes:`"
-            )
+                line_of.get("minutes", 1), "", f"minutes is {minutes!r}",
+                "give a whole number over zero as `minutes:`",
+            )  # fmt: skip
             minutes = 0
         lists: dict[str, list[str]] = {}
-        for key in ("services", "questions"):
+        for key in ("services", "questions", "requires"):
             value = header.get(key, [])
             if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-                self._problem(1, "", f"{key} is {value!r}", f"write a list: `{key}: [...]`")
+                line = line_of.get(key, 1)
+                self._problem(line, "", f"{key} is {value!r}", f"write a list: `{key}: [...]`")
                 value = []
             lists[key] = value
         return {"title": title, "minutes": minutes, **lists}
 
     def _cell(self, raw: RawCell) -> Cell:
         place = f"cell {raw.number}"
+        fence = raw.line - 1  # where its attributes are
         kind: Literal["code", "markdown"] = "code" if raw.kind == "code" else "markdown"
+        if raw.kind == "raw":
+            self._problem(raw.line, place, "it is a raw cell", "make it Markdown or code")
         if "incorrectly_encoded_metadata" in raw.attributes:
             text = raw.attributes["incorrectly_encoded_metadata"]
-            self._problem(raw.line, place, f"cannot read {text!r}", 'quote values: name="value"')
+            self._problem(fence, place, f"cannot read {text!r}", 'quote values: name="value"')
+        if raw.language and "demo" not in raw.attributes:
+            self._problem(
+                fence, place, f"this fence would be run as a %%{raw.language} cell",
+                f'write ```{raw.language} .noeval to show it, or add demo="..." to run it',
+            )  # fmt: skip
+        if kind == "markdown":
+            self._refuse_roles_in_prose(raw, place)
         roles = [role for role in ROLES if role in raw.attributes]
         for attribute in raw.attributes:
-            if attribute not in _KNOWN | _FOREIGN | {"incorrectly_encoded_metadata"}:
-                known = suggestion(attribute, sorted(_KNOWN))
-                self._problem(
-                    raw.line, place, f"unknown attribute {attribute!r}", f"drop it{known}"
-                )
+            if attribute not in ATTRIBUTES | _FOREIGN | {"incorrectly_encoded_metadata"}:
+                known = suggestion(attribute, sorted(ATTRIBUTES))
+                self._problem(fence, place, f"unknown attribute {attribute!r}", f"drop it{known}")
         if len(roles) > 1:
             self._problem(
-                raw.line, place, f"it plays {len(roles)} roles, {' and '.join(roles)}", "keep one"
+                fence, place, f"it plays {len(roles)} roles, {' and '.join(roles)}", "keep one"
             )
         role: Role = roles[0] if roles else "plain"
         name = raw.attributes.get(role) if roles else ""
         if roles and (not isinstance(name, str) or not name.strip()):
-            self._problem(raw.line, place, f"{role} has no value", f'write {role}="..."')
+            self._problem(fence, place, f"{role} has no value", f'write {role}="..."')
             name = ""
         cell = Cell(kind, raw.source, raw.line, role, str(name))
-        self.attributes[raw.line] = raw.attributes
+        self.attributes[id(cell)] = raw.attributes
         if roles:
             self._check_attributes(cell, place)
+        elif strange := sorted(ATTRIBUTES & set(raw.attributes)):
+            cure = f"give the cell a role ({', '.join(ROLES)}) or drop it"
+            self._problem(fence, place, f"{' and '.join(strange)} without a role", cure)
         return cell
+
+    def _refuse_roles_in_prose(self, raw: RawCell, place: str) -> None:
+        """Jupytext sees only ```python at the start of a line; the rest is shown to students."""
+        for number, line in enumerate(raw.source.split("\n")):
+            if _FENCE_WITH_ROLE.match(line):
+                self._problem(
+                    raw.line + number, place, "this fence has a role and is no cell but text",
+                    "start its line with ```python, outside of regions, lists and other fences",
+                )  # fmt: skip
 
     def _check_attributes(self, cell: Cell, place: str) -> None:
         rule = ROLES[cell.role]
+        fence = cell.line - 1
         place = f"{place} ({cell.role} {cell.name})"
         if not cell.source.strip():
-            self._problem(cell.line, place, "it is empty", "write it or drop it")
+            self._problem(fence, place, "it is empty", "write it or drop it")
         if cell.kind != rule.kind:
             how = (
                 "put it in a ```python fence"
                 if rule.kind == "code"
                 else f'put it between <!-- #region {cell.role}="..." --> and <!-- #endregion -->'
             )
-            self._problem(cell.line, place, f"it is a {cell.kind} cell", how)
+            self._problem(fence, place, f"it is a {cell.kind} cell", how)
         if cell.role != "demo" and cell.name and not ID.fullmatch(cell.name):
             self._problem(
-                cell.line, place, f"{cell.name!r} is no id", "use lower-case words joined by `-`"
+                fence, place, f"{cell.name!r} is no id", "use lower-case words joined by `-`"
             )
-        attributes = self.attributes[cell.line]
+        attributes = self.attributes[id(cell)]
         for name in rule.required:
             if name not in attributes:
-                self._problem(cell.line, place, f"{name} is missing", f"add {name}=...")
+                self._problem(fence, place, f"{name} is missing", f"add {name}=...")
         for name in (*rule.required, *rule.optional):
             value = attributes.get(name)
             if value is None:
@@ -282,13 +323,13 @@ class _Reading:
             if name == "points":
                 if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
                     self._problem(
-                        cell.line, place, f"points is {value!r}", "give a whole number over zero"
+                        fence, place, f"points is {value!r}", "give a whole number over zero"
                     )
             elif not isinstance(value, str) or not value.strip():
-                self._problem(cell.line, place, f"{name} is {value!r}", f'write {name}="..."')
-        strange = (_KNOWN & set(attributes)) - {cell.role, *rule.required, *rule.optional}
+                self._problem(fence, place, f"{name} is {value!r}", f'write {name}="..."')
+        strange = (ATTRIBUTES & set(attributes)) - {cell.role, *rule.required, *rule.optional}
         for name in sorted(strange - set(ROLES)):
-            self._problem(cell.line, place, f"{name} means nothing here", "drop it")
+            self._problem(fence, place, f"{name} means nothing here", "drop it")
 
     def _exercises(self) -> Iterator[Exercise]:
         solutions: dict[str, Cell] = {}

@@ -27,10 +27,14 @@ def read_syllabus(path: Path) -> tuple[Module, ...]:
         raise OnsiteError(f"{path} is missing; restore it from version control.") from None
     except UnicodeDecodeError as error:
         raise OnsiteError(f"{path}: byte {error.start} is not UTF-8; save it as UTF-8.") from None
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise OnsiteError(
+            f"{path} cannot be read ({error.strerror}); make it a readable file."
+        ) from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "is not YAML"
+        problem = getattr(error, "problem", None) or " ".join(str(error).split())
         raise OnsiteError(f"{path}{line}: {problem}; mend the YAML there.") from None
     if not isinstance(document, Mapping):
         raise OnsiteError(f"{path} holds no mapping; it must start with a key `modules:`.")
@@ -64,7 +68,7 @@ def _topic(entry: Mapping[str, Any], module: str, path: Path) -> TopicPlan:
     topic_id = _text(entry, "id", path, f"a topic of module {module}")
     place = f"topic {topic_id}"
     minutes = entry.get("minutes")
-    if not isinstance(minutes, int) or minutes <= 0:
+    if not isinstance(minutes, int) or isinstance(minutes, bool) or minutes <= 0:
         raise OnsiteError(
             f"{path}: {place}: minutes is {minutes!r}; give a whole number over zero."
         )
@@ -73,7 +77,7 @@ def _topic(entry: Mapping[str, Any], module: str, path: Path) -> TopicPlan:
         module=module,
         title=_text(entry, "title", path, place),
         minutes=minutes,
-        services=tuple(entry.get("services", ())),
+        services=_texts(entry, "services", path, place),
         demo=_text(entry, "demo", path, place),
         build=tuple(str(item) for item in _sequence(entry, "build", path, place)),
         questions=tuple(
@@ -92,7 +96,7 @@ def _question(entry: Mapping[str, Any], path: Path, place: str) -> Question:
         level=_text(entry, "level", path, place),
         difficulty=_text(entry, "difficulty", path, place),
         frequency=_text(entry, "frequency", path, place),
-        refs=tuple(entry.get("refs", ())),
+        refs=_texts(entry, "refs", path, place),
         points=tuple(str(point) for point in _sequence(entry, "points", path, place)),
     )
 
@@ -108,6 +112,14 @@ def _sequence(entry: Mapping[str, Any], key: str, path: Path, place: str) -> lis
     if not isinstance(value, list) or not value:
         raise OnsiteError(f"{path}: {place} has no list `{key}`; add it with at least one entry.")
     return value
+
+
+def _texts(entry: Mapping[str, Any], key: str, path: Path, place: str) -> tuple[str, ...]:
+    """A list of texts that may be left out."""
+    value = entry.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise OnsiteError(f"{path}: {place}: {key} is {value!r}; write a list of texts.")
+    return tuple(value)
 
 
 def _text(entry: Mapping[str, Any], key: str, path: Path, place: str) -> str:
