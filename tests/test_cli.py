@@ -62,8 +62,8 @@ def test_a_folder_without_syllabus_is_refused(root: Path) -> None:
 
 def test_a_broken_syllabus_is_refused(root: Path) -> None:
     syllabus = root / "notebooks" / "syllabus.yml"
-    syllabus.write_text("modules: {", encoding="utf-8")
-    assert refusal(onsite(root, "build")).startswith(f"{syllabus} line 1: ")
+    syllabus.write_text("modules:\n\t- tab\n", encoding="utf-8")
+    assert refusal(onsite(root, "build")).startswith(f"{syllabus} line 2: ")
 
 
 def test_form_errors_come_all_at_once_and_word_for_word(root: Path) -> None:
