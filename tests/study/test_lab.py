@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -107,7 +109,9 @@ def write(page: Page, found: Locator, source: str) -> None:
     page.keyboard.insert_text(source)
 
 
-def test_from_the_start_page_to_progress(lab: Lab, browser: Browser) -> None:
+def test_from_the_start_page_to_progress_and_points(
+    built: Layout, lab: Lab, browser: Browser
+) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     foreign: list[str] = []
     context.on("request", lambda r: foreign.append(r.url) if _is_foreign(r.url) else None)
@@ -154,7 +158,21 @@ def test_from_the_start_page_to_progress(lab: Lab, browser: Browser) -> None:
     expect(start.locator("#earned")).to_have_text("5")
     shot(start, "start-moved")
     assert foreign == [], "nothing may be fetched from the network"
+
+    page.bring_to_front()
+    page.keyboard.press("Control+S")
+    saved = built.work / "01-throttles" / "buckets.ipynb"
+    for _ in range(WAIT // 200):
+        if "n > self.left" in saved.read_text():
+            break
+        page.wait_for_timeout(200)
     context.close()
+    done = subprocess.run(
+        [sys.executable, "-m", "onsite", "submit", "01-throttles", "--student", "ann"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert re.search(r"quota\W+5\W+5", done.stdout)
+    assert re.search(r"gate\W+0\W+4", done.stdout)
 
 
 def test_an_authored_topic_opens_as_a_notebook(lab: Lab, browser: Browser) -> None:
