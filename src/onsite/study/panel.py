@@ -100,7 +100,8 @@ def _row(outcome: Outcome) -> str:
         if outcome.place:
             detail += (
                 f'<div style="color:{QUIET};margin-top:2px">{escape(_where(outcome.place))}'
-                f'<code style="display:block;width:fit-content;margin-top:2px">{escape(outcome.place.code)}</code></div>'
+                '<code style="display:block;width:fit-content;margin-top:2px">'
+                f"{escape(outcome.place.code)}</code></div>"
             )
     return (
         f'<div style="display:flex;gap:10px;padding:6px 0;border-top:1px solid {LINE}">'
