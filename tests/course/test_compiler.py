@@ -42,7 +42,7 @@ def test_the_notebook_is_valid_for_nbformat_and_nbgrader(author: Author) -> None
         for c in graded
     }  # fmt: skip
     assert flags == {
-        "adding-setup-1": (False, False, True, None, "setup"),
+        "adding-setup-Calls": (False, False, True, None, "setup"),
         "add": (False, True, False, None, "exercise"),
         "add-check-1": (True, False, True, 2, "check"),
         "add-check-2": (True, False, True, 1, "check"),

@@ -293,12 +293,12 @@ def test_broken_preparation_is_not_the_students_fault(tmp_path: Path) -> None:
     layout = course_with(tmp_path / "course", {"ann": solve})
     source = layout.source / MODULE / "adding.ipynb"
     notebook = nbformat.read(source, as_version=4)
-    by_id(notebook, "adding-setup-1")["source"] = "raise RuntimeError('no server')"
+    by_id(notebook, "adding-setup-Calls")["source"] = "raise RuntimeError('no server')"
     nbformat.write(notebook, source)
     (grade,) = grade_module(layout, MODULE)
     assert not grade.graded
     assert grade.topics[0].problem == (
-        "adding-setup-1, which is not the student's, failed: RuntimeError: no server"
+        "adding-setup-Calls, which is not the student's, failed: RuntimeError: no server"
     )
     assert rows(layout)["ann add-check-1"] == (None, None, True, 2)
 

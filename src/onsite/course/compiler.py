@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +15,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from onsite.course.model import Answer, Cell, Check, Exercise, Topic
 
 SCHEMA_VERSION = 3
+_DEFINED = re.compile(r"^(?:async def|def|class)\s+(\w+)", re.MULTILINE | re.ASCII)
+_ASSIGNED = re.compile(r"^(\w+)\s*(?::[^=\n]+)?=(?!=)", re.MULTILINE | re.ASCII)
 LOAD = "# The course's magics (%check, %hint, %solution) and chart style.\n%load_ext onsite"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 SERVICE_NAMES = {
@@ -44,8 +48,7 @@ def compile_topic(topic: Topic) -> NotebookNode:
 
 def grade_ids(topic: Topic) -> Iterator[tuple[str, Cell]]:
     """Every grade_id of the compiled notebook and the cell it comes from, in course order."""
-    for number, cell in enumerate(_setup_cells(topic), 1):
-        yield _setup_id(topic, number), cell
+    yield from _setup_ids(topic)
     for exercise in topic.exercises:
         yield exercise.id, exercise.solution
         for check in exercise.checks:
@@ -83,7 +86,7 @@ def _cells(topic: Topic) -> Iterator[NotebookNode]:
         for exercise in topic.exercises
         for number, hint in enumerate(exercise.hints, 1)
     }
-    setup = {id(cell): number for number, cell in enumerate(_setup_cells(topic), 1)}
+    setup = {id(cell): grade_id for grade_id, cell in _setup_ids(topic)}
     title, _, opening = topic.cells[0].source.partition("\n")
     yield _markdown(f"{title}\n\n{_facts(topic)}")
     yield _code(LOAD, "magic", "load")
@@ -92,7 +95,7 @@ def _cells(topic: Topic) -> Iterator[NotebookNode]:
     for cell in topic.cells[1:]:
         match cell.role:
             case "plain" if cell.kind == "code":
-                yield _setup_cell(topic, cell, setup[id(cell)])
+                yield _setup_cell(cell, setup[id(cell)])
             case "plain":
                 yield _markdown(cell.source)
             case "demo":
@@ -129,18 +132,26 @@ def _facts(topic: Topic) -> str:
     return f"*{' · '.join(facts)}*"
 
 
-def _setup_cells(topic: Topic) -> Iterator[Cell]:
-    return (c for c in topic.cells[1:] if c.role == "plain" and c.kind == "code")
+def _setup_ids(topic: Topic) -> Iterator[tuple[str, Cell]]:
+    """The grade ids of setup cells: named after what they define first.
+
+    A number would not do: with a new cell above, a notebook handed in before would get the wrong
+    cell restored in grading.
+    """
+    seen: Counter[str] = Counter()
+    for cell in topic.cells[1:]:
+        if cell.role == "plain" and cell.kind == "code":
+            found = _DEFINED.search(cell.source) or _ASSIGNED.search(cell.source)
+            name = found[1] if found else "imports"
+            seen[name] += 1
+            number = f"-{seen[name]}" if seen[name] > 1 else ""
+            yield f"{topic.id}-setup-{name}{number}", cell
 
 
-def _setup_id(topic: Topic, number: int) -> str:
-    return f"{topic.id}-setup-{number}"
-
-
-def _setup_cell(topic: Topic, cell: Cell, number: int) -> NotebookNode:
+def _setup_cell(cell: Cell, grade_id: str) -> NotebookNode:
     """Imports and helpers that exercises and checks rely on: nbgrader restores them in grading."""
     node = _code(cell.source, "setup", "")
-    node.metadata["nbgrader"] = _nbgrader(_setup_id(topic, number), locked=True)
+    node.metadata["nbgrader"] = _nbgrader(grade_id, locked=True)
     return node
 
 
@@ -209,9 +220,7 @@ def _give_ids(topic: Topic, cells: list[NotebookNode]) -> list[NotebookNode]:
     """Give each cell an id that moves with its content, so that a diff shows what changed."""
     seen: dict[str, int] = {}
     for cell in cells:
-        # Setup cells are numbered, so that a new one above would change the ids of all below.
-        is_setup = cell.metadata.get("onsite", {}).get("role") == "setup"
-        grade_id = None if is_setup else cell.metadata.get("nbgrader", {}).get("grade_id")
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
         key = f"{topic.module}/{topic.id}/{grade_id or cell.source}"
         seen[key] = seen.get(key, 0) + 1
         digest = hashlib.sha256(f"{key}/{seen[key]}".encode()).hexdigest()
