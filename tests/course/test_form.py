@@ -269,6 +269,12 @@ PYTHON = {
 }
 
 
+if sys.version_info >= (3, 12):
+    PYTHON["type parameters"] = (
+        "def first[T](items: list[T]) -> T:\n    return items[0]\n\n\ntype Pair[A] = tuple[A, A]"
+    )
+
+
 @pytest.mark.parametrize("code", PYTHON.values(), ids=PYTHON)
 def test_python_of_every_kind_is_fine(
     author: Author, code: str, recwarn: pytest.WarningsRecorder
@@ -276,13 +282,6 @@ def test_python_of_every_kind_is_fine(
     author.insert_above(PROSE, f"```python\n{code}\n```")
     assert author.problems() == ()
     assert not list(recwarn)
-
-
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="the syntax is new in Python 3.12")
-def test_type_parameters_are_names(author: Author) -> None:
-    code = "def first[T](items: list[T]) -> T:\n    return items[0]\n\n\ntype Pair[A] = tuple[A, A]"
-    author.insert_above(PROSE, f"```python\n{code}\n```")
-    assert author.problems() == ()
 
 
 @pytest.mark.parametrize("unknowable", ["from math import *", "%%time\nfive = 5"])

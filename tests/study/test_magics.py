@@ -8,6 +8,7 @@ import pytest
 from tests.study.conftest import Notebook
 
 from onsite.course.layout import Layout
+from onsite.course.reader import find_topic
 from onsite.study.progress import Progress
 
 GOOD = """
@@ -65,6 +66,18 @@ def test_error_in_the_learners_code_names_cell_line_and_function(notebook: Noteb
     assert "your code raised AttributeError: 'Quota' object has no attribute 'lft'" in seen.text
     assert "your cell [1], line 6, in take" in seen.text
     assert "if n &gt; self.lft:" in seen.html
+
+
+def test_a_helper_of_the_course_is_not_taken_for_the_learners_code(
+    notebook: Notebook, layout: Layout
+) -> None:
+    topic = find_topic(layout, "quota")
+    helper = next(cell.source for cell in topic.cells if "def short" in cell.source)
+    notebook(helper)
+    notebook(GOOD.replace("if n > self.left:", "if short(n) > self.left:"))
+    text = notebook("%check quota").text
+    assert "your code raised TypeError" in text
+    assert "your cell [2], line 7, in take" in text
 
 
 def test_wrong_kind_of_result_shows_no_value_of_the_check(notebook: Notebook) -> None:

@@ -206,11 +206,11 @@ def _explain(
     frames = [
         (frame, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
-        if _is_learners(shell, frame) or frame.f_code.co_filename == _filename(check)
+        if _is_learners(shell, topic, frame) or frame.f_code.co_filename == _filename(check)
     ]
     last, line = frames[-1] if frames else (None, 0)
-    raised_by_learner = any(_is_learners(shell, frame) for frame, _ in frames)
-    in_learners_code = last is not None and _is_learners(shell, last)
+    raised_by_learner = any(_is_learners(shell, topic, frame) for frame, _ in frames)
+    in_learners_code = last is not None and _is_learners(shell, topic, last)
     place = _place(shell, last, line) if last is not None and in_learners_code else None
 
     if isinstance(error, NotImplementedError):
@@ -241,10 +241,16 @@ def _complaint(stderr: str) -> str:
     )
 
 
-def _is_learners(shell: InteractiveShell, frame: FrameType) -> bool:
-    """Whether `frame` runs code of a notebook cell, or of a file next to the notebook."""
+def _is_learners(shell: InteractiveShell, topic: Topic, frame: FrameType) -> bool:
+    """Whether `frame` runs what the learner wrote: a notebook cell, or a file next to it.
+
+    The course's own helper cells are in the same notebook, and are not the learner's.
+    """
     name = frame.f_code.co_filename
     if name.startswith("<check "):
+        return False
+    source = "".join(linecache.getlines(name, frame.f_globals)).strip()
+    if any(cell.source.strip() == source for cell in topic.cells if cell.role != "exercise"):
         return False
     return frame.f_globals is shell.user_ns or Path(name).parent == Path.cwd()
 
