@@ -79,6 +79,7 @@ def test_grade(course: Path) -> None:
     assert "1 of 2 submissions graded" in done.stdout
 
 
+@pytest.mark.slow
 def test_grade_of_an_unknown_module(course: Path) -> None:
     done = onsite(course, "grade", "02-none")
     assert done.returncode == 2

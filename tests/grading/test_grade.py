@@ -289,6 +289,7 @@ def test_feedback(layout: Layout, grades: dict[str, Grade]) -> None:
     assert not (layout.feedback / "garbage").exists()
 
 
+@pytest.mark.slow
 def test_broken_preparation_is_not_the_students_fault(tmp_path: Path) -> None:
     layout = course_with(tmp_path / "course", {"ann": solve})
     source = layout.source / MODULE / "adding.ipynb"
@@ -303,6 +304,7 @@ def test_broken_preparation_is_not_the_students_fault(tmp_path: Path) -> None:
     assert rows(layout)["ann add-check-1"] == (None, None, True, 2)
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = course_with(tmp_path / "course", {"ann": solve})
     syllabus = layout.syllabus.read_text()
@@ -319,6 +321,7 @@ def test_a_server_that_does_not_start(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "ann" not in rows(layout)
 
 
+@pytest.mark.slow
 def test_cells_that_changed_after_grading(tmp_path: Path) -> None:
     layout = course_with(tmp_path / "course", {"ann": solve})
     grade_module(layout, MODULE)

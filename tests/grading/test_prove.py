@@ -74,6 +74,7 @@ def test_a_variant_has_what_the_checks_need_and_no_more(tmp_path: Path) -> None:
     assert not any("one and two make" in cell["source"] for cell in cells)
 
 
+@pytest.mark.slow
 def test_a_solution_that_fails(lab: Laboratory, tmp_path: Path) -> None:
     proof = prove_add(read(tmp_path, ("got == -3", "got == -4")), lab)
     assert not proof.solution
@@ -83,6 +84,7 @@ def test_a_solution_that_fails(lab: Laboratory, tmp_path: Path) -> None:
     assert proof.mutants == (0, 0)
 
 
+@pytest.mark.slow
 def test_an_alternative_that_fails(lab: Laboratory, tmp_path: Path) -> None:
     proof = prove_add(read(tmp_path, ("sum((a, b))", "sum((a, b, 1))")), lab)
     assert proof.alternatives == (0, 1)
@@ -90,6 +92,7 @@ def test_an_alternative_that_fails(lab: Laboratory, tmp_path: Path) -> None:
     assert failures(proof)[0][1].startswith("the alternative 'sums a pair'")
 
 
+@pytest.mark.slow
 def test_a_stub_that_passes_a_check(lab: Laboratory, tmp_path: Path) -> None:
     proof = prove_add(
         read(tmp_path, ('assert got == -3, f"add(-5, 2) returned {got!r}; mind the sign"',
@@ -100,6 +103,7 @@ def test_a_stub_that_passes_a_check(lab: Laboratory, tmp_path: Path) -> None:
     assert ("stub", "the untouched stub passes add-check-2") in failures(proof)
 
 
+@pytest.mark.slow
 def test_a_stub_that_does_not_run(lab: Laboratory, tmp_path: Path) -> None:
     edit = ("### BEGIN SOLUTION\n    return a + b\n    ### END SOLUTION\n",
             "### BEGIN SOLUTION\n    return a + b\n    ### END SOLUTION\nadd(1, 1)\n")  # fmt: skip
@@ -114,6 +118,7 @@ def test_a_wrong_answer_with_full_points(lab: Laboratory, tmp_path: Path) -> Non
     assert failures(proof) == [("wrong answers", "'subtracts' earns full points")]
 
 
+@pytest.mark.slow
 def test_a_wrong_answer_without_its_message(lab: Laboratory, tmp_path: Path) -> None:
     proof = prove_add(read(tmp_path, ('expect="returned None"', 'expect="prints"')), lab)
     ((kind, what),) = failures(proof)
@@ -151,6 +156,7 @@ def test_accepted_survivors(lab: Laboratory, tmp_path: Path) -> None:
     assert {survivor.reason for survivor in proof.survivors} == {"It does nothing."}
 
 
+@pytest.mark.slow
 def test_an_accepted_survivor_that_is_none(lab: Laboratory, tmp_path: Path) -> None:
     proof = prove_add(read(tmp_path, more=SURVIVOR.format("never there")), lab)
     assert failures(proof) == [
@@ -158,6 +164,7 @@ def test_an_accepted_survivor_that_is_none(lab: Laboratory, tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.slow
 def test_a_mutant_that_hangs_is_killed_by_time(lab: Laboratory, tmp_path: Path) -> None:
     edit = ("    return a + b\n    ###",
             "    n = 0\n    while n != 10:\n        n += 5\n    return a + b\n    ###")  # fmt: skip
@@ -166,6 +173,7 @@ def test_a_mutant_that_hangs_is_killed_by_time(lab: Laboratory, tmp_path: Path) 
     assert not any("pass" in survivor.diff for survivor in proof.survivors)
 
 
+@pytest.mark.slow
 def test_checks_that_need_each_other(lab: Laboratory, tmp_path: Path) -> None:
     proof = prove_add(read(tmp_path, ("got = add(-5, 2)\n", "got = add(got - 8, 2)\n")), lab)
     assert not proof.order
@@ -174,6 +182,7 @@ def test_checks_that_need_each_other(lab: Laboratory, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["__import__('random').randrange(9) == {}", "hash('x') == {}"])
 def test_checks_that_depend_on_the_seed(lab: Laboratory, tmp_path: Path, source: str) -> None:
     topic = read(tmp_path, ("got = add(-5, 2)\n", f"got = add(-5, 2)\nassert {source}\n"))

@@ -285,6 +285,7 @@ def test_seeds() -> None:
     assert first[2] != other_hash[2]
 
 
+@pytest.mark.slow
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "s3cret")
     source = "import os\n(os.environ.get('EXTRA'), os.environ.get('SECRET_TOKEN'))"
@@ -337,6 +338,7 @@ def test_an_endless_await_is_interrupted(runner: Runner) -> None:
     assert statuses(result) == ["ok", "timeout", "ok"]
 
 
+@pytest.mark.slow
 def test_a_cell_that_heeds_no_interrupt_is_killed(runner: Runner) -> None:
     source = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
     result = runner.run(notebook("1", source, "1"), limits=SHORT)
@@ -465,6 +467,7 @@ def test_a_fork_bomb_ends_with_its_run(runner: Runner) -> None:
     assert alive == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of orphans that left")
 @pytest.mark.parametrize("ending", ["1", "os._exit(1)", "time.sleep(1000)"])
 def test_a_daemon_does_not_outlive_its_run(runner: Runner, ending: str) -> None:
@@ -485,6 +488,7 @@ def test_a_daemon_does_not_outlive_its_run(runner: Runner, ending: str) -> None:
     assert gone(int(texts(result["c0"])))
 
 
+@pytest.mark.slow
 def test_a_hung_exit_handler_is_killed(runner: Runner) -> None:
     source = "import atexit, os, time\natexit.register(time.sleep, 1000)\nprint(os.getpid())"
     result = runner.run(notebook(source))
@@ -492,6 +496,7 @@ def test_a_hung_exit_handler_is_killed(runner: Runner) -> None:
     assert gone(int(texts(result["c0"])))
 
 
+@pytest.mark.slow
 def test_closing_leaves_nothing() -> None:
     with Runner(limits=LIMITS) as one:
         result = one.run(notebook("import os\nprint(os.getpid(), os.getppid(), os.getcwd())"))
@@ -502,6 +507,21 @@ def test_closing_leaves_nothing() -> None:
     assert not Path(folder).parents[1].exists()
     with pytest.raises(RunnerError, match="closed"):
         one.run(notebook("1"))
+
+
+@pytest.mark.slow
+def test_closing_ends_runs_under_way() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with Runner(limits=LIMITS) as one:
+            one.run(notebook("1"))
+            running = pool.submit(one.run, notebook("import time; time.sleep(1000)"))
+            while not any(
+                "sleep" in str(p.status())
+                for p in psutil.Process(one._zygote._process.pid).children()  # type: ignore[union-attr]
+            ):
+                time.sleep(0.01)
+        with pytest.raises(RunnerError, match="closed during the run"):
+            running.result()
 
 
 @pytest.mark.slow

@@ -223,12 +223,11 @@ def grade_module(
             for grade in grades:
                 progress(grade, len(students))
             return tuple(grades)
-        workers = jobs or os.cpu_count() or 1
-        with ThreadPoolExecutor(workers, thread_name_prefix="grade") as pool:
-            running = {
-                pool.submit(_grade_one, start, layout, module, name, originals): name
-                for name in students
-            }
+        pool = ThreadPoolExecutor(jobs or os.cpu_count() or 1, thread_name_prefix="grade")
+        try:
+            running = [
+                pool.submit(_grade_one, start, layout, module, name, originals) for name in students
+            ]
             for future in as_completed(running):
                 grade, submitted = future.result()
                 if not grade.problem:
@@ -236,6 +235,10 @@ def grade_module(
                     gradebook.record(config, module, grade.student, submitted, _entries(grade))
                 grades.append(grade)
                 progress(grade, len(students))
+        finally:
+            # In this order, so that Ctrl-C need not wait for the submissions under way.
+            start.close()
+            pool.shutdown(cancel_futures=True)
     return tuple(sorted(grades, key=lambda grade: grade.student))
 
 

@@ -190,9 +190,10 @@ class Laboratory:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        # In this order, so that Ctrl-C need not wait for the trials under way.
         self._usual.close()
         self._other.close()
+        self._pool.shutdown(cancel_futures=True)
 
     def try_out(
         self,

@@ -145,6 +145,8 @@ class Runner:
             return _Run(zygote, document, limits, self._seed, stop).result()
         except _LostError:
             self._forget(zygote)
+        if self._closed:
+            raise RunnerError("the runner was closed during the run")
         # Some run has killed the warm process. If it was this one it will do so again, to one
         # of its own, where no other run is hurt.
         alone = self._start()
