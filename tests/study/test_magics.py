@@ -77,7 +77,7 @@ def test_a_helper_of_the_course_is_not_taken_for_the_learners_code(
     notebook(GOOD.replace("if n > self.left:", "if short(n) > self.left:"))
     text = notebook("%check quota").text
     assert "your code raised TypeError" in text
-    assert "your cell [2], line 7, in take" in text
+    assert "your cell [2], line 6, in take" in text
 
 
 def test_wrong_kind_of_result_shows_no_value_of_the_check(notebook: Notebook) -> None:
