@@ -328,9 +328,31 @@ def test_cells_that_changed_after_grading(tmp_path: Path) -> None:
     source = layout.source / MODULE / "adding.ipynb"
     notebook = nbformat.read(source, as_version=4)
     notebook.cells.remove(by_id(notebook, "add-check-2"))
+    new = by_id(copy.deepcopy(notebook), "add-check-1")
+    new["id"], new.metadata["nbgrader"]["grade_id"] = "new-check", "add-check-3"
+    notebook.cells.append(new)
     nbformat.write(notebook, source)
-    with pytest.raises(OnsiteError, match="01-basics/adding are others than when"):
-        grade_module(layout, MODULE)
+    later = copy.deepcopy(notebook)
+    nbformat.write(later, layout.source / MODULE / "later.ipynb")
+    with Gradebook(f"sqlite:///{layout.gradebook}") as book:
+        book.find_comment("add", "adding", MODULE, "ann").manual_comment = "well said"
+        book.find_grade("say-it", "adding", MODULE, "ann").manual_score = 2
+        book.db.commit()
+
+    (grade,) = grade_module(layout, MODULE)
+
+    assert grade.missing == ("later",)
+    with Gradebook(f"sqlite:///{layout.gradebook}") as book:
+        adding = book.find_submission_notebook("adding", MODULE, "ann")
+        scores = {grade.name: (grade.auto_score, grade.manual_score) for grade in adding.grades}
+        assert "add-check-2" not in scores
+        assert scores["add-check-3"] == scores["add-check-1"] == (2, None)
+        assert scores["say-it"][1] == 2
+        assert [
+            comment.manual_comment for comment in adding.comments if comment.manual_comment
+        ] == ["well said"]
+        added = book.find_submission_notebook("later", MODULE, "ann")
+        assert {grade.auto_score for grade in added.grades} == {0}
 
 
 @pytest.mark.parametrize(

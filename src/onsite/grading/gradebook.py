@@ -21,7 +21,7 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from onsite.course.layout import Layout
-from onsite.errors import OnsiteError
+from onsite.grading.evolve import adapt_cells, complete_submissions
 from onsite.grading.score import Score
 
 CONFIG = "nbgrader_config.py"
@@ -70,25 +70,20 @@ def register(db_url: str, module: str, masters: Mapping[str, NotebookNode]) -> N
         db_url: the gradebook.
         module: the assignment's name.
         masters: its notebooks by name, from `restore.master`.
-
-    Raises:
-        OnsiteError: cells came or went since somebody's submission was graded.
     """
     with _open(db_url) as book:
         book.update_or_create_assignment(module)
         stale = [
             name for name, notebook in masters.items() if _differs(book, module, name, notebook)
         ]
+        for name in stale:
+            adapt_cells(book, module, name, masters[name])
     for name in stale:
         resources = {"nbgrader": {"notebook": name, "assignment": module, "db_url": db_url}}
-        try:
-            SaveCells().preprocess(masters[name], resources)
-        except RuntimeError:
-            raise OnsiteError(
-                f"The graded cells of {module}/{name} are others than when a submission of it was "
-                "first graded, and nbgrader cannot change them under that; grade with the old "
-                f"source/, or remove the old grades by `nbgrader db assignment remove {module}`."
-            ) from None
+        SaveCells().preprocess(masters[name], resources)
+    if stale:
+        with _open(db_url) as book:
+            complete_submissions(book, module)
 
 
 def _differs(book: Gradebook, module: str, name: str, notebook: NotebookNode) -> bool:
