@@ -88,6 +88,17 @@ def test_solutions_and_hidden_tests_are_not_in_the_students_notebook(author: Aut
         assert text in student
 
 
+def test_plain_and_demo_cells_stay_folded_as_their_author_folded_them(author: Author) -> None:
+    fold = 'jupyter={"source_hidden": true}'
+    author.replace("```python\nfrom collections", f"```python {fold}\nfrom collections")
+    author.replace('demo="sums"', f'demo="sums" {fold}')
+    notebook = compile_topic(author.topic())
+    for version in (notebook, student_version(notebook)):
+        folded = [c for c in version.cells if "jupyter" in c.metadata]
+        assert [c.metadata.onsite.role for c in folded] == ["setup", "demo"]
+        assert all(c.metadata.jupyter == {"source_hidden": True} for c in folded)
+
+
 def test_cell_ids_are_unique_and_stay_when_cells_are_put_above(author: Author) -> None:
     before = {c.id: c.source for c in compile_topic(author.topic()).cells}
     title = "**How do you add?** One number after the other."
@@ -109,7 +120,7 @@ def test_cells_have_the_order_and_the_look_of_a_lesson(author: Author) -> None:
     cells = compile_topic(author.topic()).cells
     assert cells[0].source == (
         "# Adding numbers\n\n*5 minutes · runs on Valkey (Redis protocol) · 2 exercises, 5 points"
-        " · 2 points for what you write, graded by a person*"
+        " · 2 points for what you write, graded by you or a reader with the rubric*"
     )
     assert cells[1].source.endswith("%load_ext onsite")
     roles = [c.metadata.get("onsite", {}).get("role", "text") for c in cells]

@@ -95,11 +95,11 @@ def _cells(topic: Topic) -> Iterator[NotebookNode]:
     for cell in topic.cells[1:]:
         match cell.role:
             case "plain" if cell.kind == "code":
-                yield _setup_cell(cell, setup[id(cell)])
+                yield _folding(cell, _setup_cell(cell, setup[id(cell)]))
             case "plain":
                 yield _markdown(cell.source)
             case "demo":
-                yield _code(cell.source, "demo", cell.name)
+                yield _folding(cell, _code(cell.source, "demo", cell.name))
             case "exercise":
                 yield _solution_cell(exercises[id(cell)])
             case "check":
@@ -127,7 +127,7 @@ def _facts(topic: Topic) -> str:
         f"{topic.minutes} minutes",
         *([f"runs on {services}"] if services else []),
         f"{count} exercise{'s' if count != 1 else ''}, {graded} points",
-        *([f"{written} points for what you write, graded by a person"] if written else []),
+        *([f"{written} points for what you write, graded by you or a reader with the rubric"] if written else []),
     ]
     return f"*{' · '.join(facts)}*"
 
@@ -182,6 +182,13 @@ def _folded(summary: str, cell: Cell, role: str) -> NotebookNode:
         f"<details>\n<summary>{summary}</summary>\n\n{cell.source.strip()}\n\n</details>"
     )
     node.metadata["onsite"] = {"role": role, "name": cell.name}
+    return node
+
+
+def _folding(cell: Cell, node: NotebookNode) -> NotebookNode:
+    """The compiled cell, folded in JupyterLab if its author folded it."""
+    if cell.folded:
+        node.metadata["jupyter"] = {"source_hidden": True}
     return node
 
 

@@ -62,7 +62,8 @@ class Cell:
     """One cell of a topic as it was written.
 
     `line` is where its text starts in the Markdown file, from 1; `name` is the value of the role
-    attribute: the exercise for most roles, a title for a demo, empty for a plain cell.
+    attribute: the exercise for most roles, a title for a demo, empty for a plain cell. A `folded`
+    cell shows what it puts out, and its code only to those who open it.
     """
 
     kind: Literal["code", "markdown"]
@@ -70,6 +71,7 @@ class Cell:
     line: int
     role: Role
     name: str
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ class Exercise:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A written answer, graded by a person with the help of `rubric` (Markdown)."""
+    """A written answer, graded by the learner or a reader by its `rubric` (Markdown)."""
 
     id: str
     points: int

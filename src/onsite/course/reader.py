@@ -277,7 +277,9 @@ class _Reading:
         if roles and (not isinstance(name, str) or not name.strip()):
             self._problem(fence, place, f"{role} has no value", f'write {role}="..."')
             name = ""
-        cell = Cell(kind, raw.source, raw.line, role, str(name))
+        jupyter = raw.attributes.get("jupyter")
+        folded = isinstance(jupyter, Mapping) and jupyter.get("source_hidden") is True
+        cell = Cell(kind, raw.source, raw.line, role, str(name), folded)
         self.attributes[id(cell)] = raw.attributes
         if roles:
             self._check_attributes(cell, place)
