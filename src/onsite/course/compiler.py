@@ -127,7 +127,11 @@ def _facts(topic: Topic) -> str:
         f"{topic.minutes} minutes",
         *([f"runs on {services}"] if services else []),
         f"{count} exercise{'s' if count != 1 else ''}, {graded} points",
-        *([f"{written} points for what you write, graded by you or a reader with the rubric"] if written else []),
+        *(
+            [f"{written} points for what you write, graded by you or a reader with the rubric"]
+            if written
+            else []
+        ),
     ]
     return f"*{' · '.join(facts)}*"
 
