@@ -70,6 +70,13 @@ def with_helpers(notebook: NotebookNode) -> None:
     )
 
 
+def leans_on_a_demo(notebook: NotebookNode) -> None:
+    solve(notebook)
+    demo = next(cell for cell in notebook.cells if "one and two make" in cell.source)
+    demo["source"] = f"import math\n{demo.source}"
+    answer(add="def add(a, b):\n    return round(math.fsum([a, b]))")(notebook)
+
+
 def edited_checks(notebook: NotebookNode) -> None:
     for grade_id in ("add-check-1", "add-check-2", "total-check-1"):
         by_id(notebook, grade_id)["source"] = "pass"
@@ -101,6 +108,7 @@ HONEST: dict[str, Edit] = {
         add="import sys\ndef add(a, b):\n    print('hm', file=sys.stderr)\n    return a + b"
     ),
     "cheats": edited_checks,
+    "demo": leans_on_a_demo,
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from onsite.grading.restore import SubmissionError, left_out, master, read_submission, restore
+from onsite.grading.restore import SubmissionError, demos, magics, master, read_submission, restore
 
 
 def graded(grade_id: str, source: str, **more: Any) -> NotebookNode:
@@ -126,7 +126,7 @@ def test_extra_and_reordered_cells_stay_as_the_student_has_them(original: Notebo
     assert "nbgrader" not in restored.cells[0].metadata
 
 
-def test_demos_and_magics_are_left_out(original: NotebookNode) -> None:
+def test_demos_and_magics_are_told_from_the_rest(original: NotebookNode) -> None:
     submitted = copy.deepcopy(original)
     for name in ("load", "double"):
         submitted.cells.append(
@@ -135,7 +135,8 @@ def test_demos_and_magics_are_left_out(original: NotebookNode) -> None:
     # A check that calls itself a demo is run all the same.
     submitted.cells[4].metadata["onsite"] = {"role": "demo", "name": "not me"}
     restored = restore(submit(submitted), original)
-    assert left_out(restored) == {2, 6}
+    assert demos(restored) == {2}
+    assert magics(restored) == {6}
 
 
 @pytest.mark.parametrize(

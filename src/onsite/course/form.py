@@ -253,7 +253,7 @@ def _dependencies(topic: Topic) -> Iterator[Problem]:
     ]
     demos = [c for c in topic.cells if c.role == "demo"]
     try:
-        bound_by = {id(cell): _bound(cell.source) for cell in (*graded, *demos)}
+        bound_by = {id(cell): bound_names(cell.source) for cell in (*graded, *demos)}
         used_by = {id(cell): _used(cell.source) for cell in graded}
     except SyntaxError:
         return  # told by _python
@@ -281,7 +281,12 @@ def _dependencies(topic: Topic) -> Iterator[Problem]:
                 )
 
 
-def _bound(source: str) -> set[str]:
+def bound_names(source: str) -> set[str]:
+    """Every name that a cell may bind, at any depth; `*` when it imports everything.
+
+    Raises:
+        SyntaxError: it is not Python.
+    """
     """The names that a cell binds, at any depth; `*` among them if that cannot be known."""
     if source.startswith("%%"):
         return {"*"}  # to IPython the code below a cell magic is a string

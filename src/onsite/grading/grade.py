@@ -23,6 +23,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_locked, parse_utc
 
+from onsite.course.form import bound_names
 from onsite.course.layout import Layout
 from onsite.course.reader import suggestion
 from onsite.course.syllabus import read_syllabus
@@ -32,7 +33,8 @@ from onsite.grading import gradebook
 from onsite.grading.restore import (
     MAX_BYTES,
     SubmissionError,
-    left_out,
+    demos,
+    magics,
     master,
     read_submission,
     restore,
@@ -44,6 +46,7 @@ from onsite.grading.score import Score, scores, unanswered
 LIMITS = Limits(seconds_per_cell=60, seconds=600)
 #: A student's folder name: it becomes a path, a database key and part of a command line.
 STUDENT = re.compile(r"\w[\w.@-]{0,127}")
+_MISSING = re.compile(r"name '(\w+)' is not defined")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ def grade_notebook(
     # What is not the student's fault is tried twice before it is reported.
     for _ in range(2):
         try:
-            result = runner.run(nbformat.writes(notebook).encode(), leave_out=left_out(notebook))
+            result = _run(runner, notebook)
         except RunnerError as error:
             problem = f"it could not be run: {error}"
             continue
@@ -154,6 +157,27 @@ def grade_notebook(
             executed = nbformat.reads(result.notebook.decode(), as_version=4)
             return TopicGrade(topic, scores(executed), unanswered(executed), result.notebook)
     return TopicGrade(topic, problem=problem)
+
+
+def _run(runner: Runner, notebook: NotebookNode) -> RunResult:
+    """Run without the demos, which take most of the time and no check depends on.
+
+    A student's own code may: when a name is missing that a demo defines (an import, mostly), it is
+    all run again with the demos, as nbgrader and the student's own kernel did.
+    """
+    data = nbformat.writes(notebook).encode()
+    result = runner.run(data, leave_out=demos(notebook) | magics(notebook))
+    missing = {name for cell in result.cells for name in _MISSING.findall(cell.error_message)}
+    if missing and any(missing & _names(notebook.cells[index].source) for index in demos(notebook)):
+        return runner.run(data, leave_out=magics(notebook))
+    return result
+
+
+def _names(source: str) -> set[str]:
+    try:
+        return bound_names(source)
+    except SyntaxError:
+        return set()
 
 
 def _broken_setup(notebook: NotebookNode, result: RunResult) -> str:

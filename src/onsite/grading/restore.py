@@ -141,15 +141,25 @@ def restore(submission: NotebookNode, of: NotebookNode) -> NotebookNode:
     return result
 
 
-def left_out(notebook: NotebookNode) -> frozenset[int]:
-    """The cells that grading does not run: demos, and the learner's own `%check` calls."""
+def demos(notebook: NotebookNode) -> frozenset[int]:
+    """The cells that only show something, which grading runs when a submission needs them."""
     return frozenset(
-        index
-        for index, cell in enumerate(notebook.cells)
-        if "nbgrader" not in cell.metadata
-        and (role := cell.metadata.get("onsite", {})).get("role") in ("demo", "magic")
-        and role.get("name") != "load"
+        index for index, cell in enumerate(notebook.cells) if _role(cell) == ("demo", True)
     )
+
+
+def magics(notebook: NotebookNode) -> frozenset[int]:
+    """The learner's own `%check` calls, which grading never runs."""
+    return frozenset(
+        index for index, cell in enumerate(notebook.cells) if _role(cell) == ("magic", True)
+    )
+
+
+def _role(cell: NotebookNode) -> tuple[str, bool]:
+    """A cell's role, and whether a run can do without it: nothing graded, and not `load_ext`."""
+    onsite = cell.metadata.get("onsite", {})
+    spare = "nbgrader" not in cell.metadata and onsite.get("name") != "load"
+    return onsite.get("role", ""), spare
 
 
 def _known_cells(notebook: NotebookNode) -> Iterator[NotebookNode]:
