@@ -142,7 +142,13 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]], ids=" ".join
+    "arguments",
+    [
+        ["ruff", "check"],
+        ["ruff", "format", "--check"],
+        pytest.param(["mypy"], marks=pytest.mark.slow),
+    ],
+    ids=" ".join,
 )
 def test_code_style(arguments: list[str]) -> None:
     done = subprocess.run(

@@ -186,9 +186,10 @@ def test_twenty_cycles_leak_nothing(runtime: Path) -> None:
     me = psutil.Process()
     cycle()  # what is made only once
     descriptors, files = me.num_fds(), sorted(runtime.rglob("*"))
+    others = set(me.children(recursive=True))  # of tests before this one
     for _ in range(20):
         cycle()
     assert me.num_fds() == descriptors
-    assert me.children(recursive=True) == []
+    assert set(me.children(recursive=True)) <= others
     assert sorted(runtime.rglob("*")) == files
     assert list(folders.server_folders()) == []
