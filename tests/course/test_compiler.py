@@ -89,7 +89,7 @@ def test_solutions_and_hidden_tests_are_not_in_the_students_notebook(author: Aut
 
 
 def test_plain_and_demo_cells_stay_folded_as_their_author_folded_them(author: Author) -> None:
-    fold = 'jupyter={"source_hidden": true}'
+    fold = "folded=true"
     author.replace("```python\nfrom collections", f"```python {fold}\nfrom collections")
     author.replace('demo="sums"', f'demo="sums" {fold}')
     notebook = compile_topic(author.topic())

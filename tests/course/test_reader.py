@@ -63,6 +63,14 @@ ATTRIBUTES = {
     "a role without a value": Broken(
         'demo="sums"', "demo", "```python demo", "cell 3", "demo has no value", 'write demo="..."'
     ),
+    "a folded check": Broken(
+        'about="small numbers"', 'about="small numbers" folded=true', "folded", "cell 6",
+        "folded is True", "plain and demo code may say folded=true",
+    ),
+    "a fold that is no truth value": Broken(
+        'demo="sums"', 'demo="sums" folded="yes"', "folded", "cell 3", "folded is 'yes'",
+        "say folded=true",
+    ),
     "an attribute without a role": Broken(
         'demo="sums"', "points=3", "points=3", "cell 3", "points without a role", "give the cell"
     ),

@@ -54,7 +54,13 @@ ROLES: Mapping[Role, _RoleRule] = {
     "rubric": _RoleRule("markdown"),
     "survivor": _RoleRule("markdown", ("change",)),
 }
-ATTRIBUTES = {*ROLES, *(name for rule in ROLES.values() for name in rule.required + rule.optional)}
+# Cells that may say `folded=true`, to show their output before their code.
+FOLDING: tuple[Role, ...] = ("plain", "demo")
+ATTRIBUTES = {
+    "folded",
+    *ROLES,
+    *(name for rule in ROLES.values() for name in rule.required + rule.optional),
+}
 # What JupyterLab and jupytext themselves write on cells; it means nothing to the course.
 _FOREIGN = {
     "collapsed", "deletable", "editable", "heading_collapsed", "jp-MarkdownHeadingCollapsed",
@@ -277,13 +283,16 @@ class _Reading:
         if roles and (not isinstance(name, str) or not name.strip()):
             self._problem(fence, place, f"{role} has no value", f'write {role}="..."')
             name = ""
-        jupyter = raw.attributes.get("jupyter")
-        folded = isinstance(jupyter, Mapping) and jupyter.get("source_hidden") is True
-        cell = Cell(kind, raw.source, raw.line, role, str(name), folded)
+        folded = raw.attributes.get("folded", False)
+        if not isinstance(folded, bool) or (folded and (kind == "markdown" or role not in FOLDING)):
+            self._problem(
+                fence, place, f"folded is {folded!r}", "plain and demo code may say folded=true"
+            )
+        cell = Cell(kind, raw.source, raw.line, role, str(name), folded is True)
         self.attributes[id(cell)] = raw.attributes
         if roles:
             self._check_attributes(cell, place)
-        elif strange := sorted(ATTRIBUTES & set(raw.attributes)):
+        elif strange := sorted((ATTRIBUTES - {"folded"}) & set(raw.attributes)):
             cure = f"give the cell a role ({', '.join(ROLES)}) or drop it"
             self._problem(fence, place, f"{' and '.join(strange)} without a role", cure)
         return cell
@@ -330,7 +339,7 @@ class _Reading:
             elif not isinstance(value, str) or not value.strip():
                 self._problem(fence, place, f"{name} is {value!r}", f'write {name}="..."')
         strange = (ATTRIBUTES & set(attributes)) - {cell.role, *rule.required, *rule.optional}
-        for name in sorted(strange - set(ROLES)):
+        for name in sorted(strange - set(ROLES) - {"folded"}):
             self._problem(fence, place, f"{name} means nothing here", "drop it")
 
     def _exercises(self) -> Iterator[Exercise]:
