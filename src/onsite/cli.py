@@ -217,7 +217,7 @@ def prove(topics: Topics = None, as_json: Json = False) -> None:
 
 @app.command()
 def grade(
-    module: Annotated[str, typer.Argument(help="The module to grade.")],
+    module: Annotated[str, typer.Argument(metavar="MODULE", help="The module to grade.")],
     student: Annotated[str | None, typer.Option(help="Grade this student only.")] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Notebooks at once; by processors if left out.")
@@ -278,7 +278,9 @@ def lab(
 
 @app.command()
 def submit(
-    module: Annotated[str, typer.Argument(help="The module to hand in, as in work/.")],
+    module: Annotated[
+        str, typer.Argument(metavar="MODULE", help="The module to hand in, as in work/.")
+    ],
     student: Annotated[
         str | None, typer.Option(help="Hand in under this name; your user name if left out.")
     ] = None,

@@ -15,15 +15,15 @@ YES, NO = Text("yes", style="green"), Text("NO", style="bold red")
 
 
 def proof_parts(proofs: Sequence[TopicProof]) -> Iterator[RenderableType]:
-    """One row per exercise, then what failed and which survivors were accepted."""
-    table = Table(Column("topic", overflow="fold"), Column("exercise", overflow="fold"))
+    """One row per exercise under its topic, then what failed."""
+    table = Table("exercise", box=None, pad_edge=False)
     for name in ("solution", "others", "stub", "wrong", "mutants killed", "order"):
         table.add_column(name, no_wrap=True)
     for proof in proofs:
+        table.add_row(Text(proof.topic, style="bold"))
         for exercise in proof.exercises:
             table.add_row(
-                proof.topic,
-                exercise.exercise,
+                f"  {exercise.exercise}",
                 _mark(exercise.solution),
                 _count(*exercise.alternatives),
                 _mark(exercise.stub),

@@ -1,0 +1,123 @@
+"""What a cell shows, collected as nbformat has it and up to a limit."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from onsite.grading.wire import MalformedMessageError, Message
+
+
+class Outputs:
+    """The outputs of one cell as nbformat has them, up to a limit in bytes."""
+
+    def __init__(self, limit: int, displays: dict[str, list[dict[str, Any]]]) -> None:
+        self._left = limit
+        self._displays = displays
+        self._clear_next = False
+        self._items: list[dict[str, Any]] = []
+        self.full = False
+
+    def add_text(self, name: str, text: str) -> None:
+        """Printed text joins the text before it."""
+        if not text or not self._take(len(text)):
+            return
+        self._maybe_clear()
+        last = self._items[-1] if self._items else None
+        if last is not None and last["output_type"] == "stream" and last["name"] == name:
+            last["text"].append(text)
+        else:
+            self._items.append({"output_type": "stream", "name": name, "text": [text]})
+
+    def add(self, message: Message, count: int) -> None:
+        """Any output that came as a message, in the cell with that execution count.
+
+        Raises:
+            MalformedMessageError: it is not what it says it is.
+        """
+        kind = message.get("type")
+        if kind == "stream":
+            name = message.get("name")
+            if name not in ("stdout", "stderr"):
+                raise MalformedMessageError(f"no stream is called {name!r}")
+            self.add_text(name, str(message.get("text")))
+            return
+        if kind == "clear_output":
+            self._clear_next = True
+            if not message.get("wait"):
+                self._maybe_clear()
+            return
+        if kind == "error":
+            # Kept even when the cell has used up its room: it says why.
+            trace = message.get("traceback")
+            self.add_error(
+                str(message.get("ename")),
+                str(message.get("evalue"))[:100_000],
+                [str(line)[:100_000] for line in trace][:200] if isinstance(trace, list) else [],
+            )
+            return
+        if not self._take(len(json.dumps(message.get("data")))):
+            return
+        bundle = {
+            "data": _mime_bundle(message.get("data")),
+            "metadata": _object(message.get("metadata")),
+        }
+        display = message.get("display_id")
+        if kind == "update_display_data":
+            for shown in self._displays.get(str(display), ()):
+                shown.update(bundle)
+            return
+        if kind not in ("display_data", "execute_result"):
+            raise MalformedMessageError(f"no output is called {kind!r}")
+        self._maybe_clear()
+        output = {"output_type": kind, **bundle}
+        if kind == "execute_result":
+            output["execution_count"] = count
+        elif display is not None:
+            self._displays.setdefault(str(display), []).append(output)
+        self._items.append(output)
+
+    def add_error(self, name: str, text: str, trace: list[str]) -> None:
+        """An error, which is kept whatever the limit."""
+        self._items.append(
+            {"output_type": "error", "ename": name, "evalue": text, "traceback": trace}
+        )
+
+    def last_traceback(self) -> tuple[str, ...]:
+        """The traceback of the last error output, if there is one."""
+        for item in reversed(self._items):
+            if item["output_type"] == "error":
+                return tuple(item["traceback"])
+        return ()
+
+    def finished(self) -> tuple[dict[str, Any], ...]:
+        """Everything that was added, as nbformat's outputs."""
+        for item in self._items:
+            if item["output_type"] == "stream":
+                item["text"] = "".join(item["text"])
+        return tuple(self._items)
+
+    def _take(self, size: int) -> bool:
+        if self.full:
+            return False
+        self._left -= size
+        self.full = self._left < 0
+        return not self.full
+
+    def _maybe_clear(self) -> None:
+        if self._clear_next:
+            self._items.clear()
+            self._clear_next = False
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise MalformedMessageError("a JSON object was expected")
+    return value
+
+
+def _mime_bundle(value: object) -> dict[str, Any]:
+    return {
+        mime: item if isinstance(item, str) or mime.endswith("json") else json.dumps(item)
+        for mime, item in _object(value).items()
+    }
