@@ -205,10 +205,50 @@ def test_a_call_that_spins_is_stopped():
         while True:
             pass
 
-    with Stage(limit=500) as stage:
-        call = stage.call(spin)
-    assert isinstance(call.error, StandstillError)
-    assert "spins" in str(call.error)
+    with pytest.raises(StandstillError, match="spins"), Stage(limit=500) as stage:
+        stage.call(spin)
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda condition, lock, event: condition.wait(0.01),
+        lambda condition, lock, event: condition.wait_for(lambda: False, timeout=30),
+        lambda condition, lock, event: lock.acquire(timeout=0.01),
+        lambda condition, lock, event: event.wait(0.01),
+    ],
+)
+@pytest.mark.parametrize("swallow", [(), (Exception,)])
+def test_a_wait_with_a_timeout_is_refused_even_if_the_answer_swallows_it(wait, swallow):
+    def play(condition, *others):
+        with condition:
+            try:
+                wait(condition, *others)
+            except swallow:
+                return
+
+    with pytest.raises(StandstillError, match="with a timeout, "), Stage() as stage:
+        made = threading.Condition(), threading.Lock(), threading.Event()
+        stage.call(play, *made)
+
+
+def test_asking_a_lock_without_waiting_is_no_timeout():
+    with Stage() as stage:
+        lock = threading.Lock()
+        first, second = stage.call(lock.acquire, False), stage.call(lock.acquire, False)
+    assert (first.result, second.result) == (True, False)
+
+
+def test_an_instruction_of_a_call_can_be_looked_at():
+    counter = Unlocked()
+    with Stage() as stage:
+        first, _ = stage.cross(counter.add, counter.add, 1)
+    names = [first.instruction(step)[1].opname for step in range(1, first.steps + 1)]
+    assert names[-1].startswith("RETURN")
+    assert names.index("LOAD_ATTR") < names.index("STORE_ATTR")
+    assert {first.instruction(step)[0] for step in (1, first.steps)} >= {
+        Unlocked.add.__code__,
+    }
 
 
 def test_a_lock_which_the_stage_cannot_see_is_reported():

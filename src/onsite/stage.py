@@ -6,12 +6,16 @@ hand the turn to another one. `threading.Lock` and `threading.RLock` are replace
 makes its objects, by locks that know who waits for them. So a wait needs no clock, and a deadlock
 is seen at once: everybody waits and nobody can run.
 
+The stage is stricter than a CPython with a GIL, which since 3.10 changes threads at a few kinds of
+instruction only. It is nearer to a free-threaded build, where nothing holds the others back.
+
 The idea is that of systematic concurrency testing (Musuvathi and others, "Finding and Reproducing
 Heisenbugs in Concurrent Programs", OSDI 2008), kept to what a notebook's checks need.
 """
 
 from __future__ import annotations
 
+import dis
 import functools
 import random
 import sys
@@ -33,8 +37,14 @@ _LOCK_MAKERS = ("threading", "queue")
 _CROSSED_LIBRARIES = ("collections", "contextlib", "queue")
 
 
+def _ask_for_opcodes() -> None:
+    # 3.12 reports opcodes only if some frame wanted them before settrace(). It has to be a frame
+    # that is over by then: 3.12.1 crashes in one that goes on while its thread has no trace.
+    sys._getframe().f_trace_opcodes = True
+
+
 class StandstillError(AssertionError):
-    """A call that the check makes by itself would wait for ever."""
+    """A call waits in a way that the stage refuses: for ever by itself, by spinning, by a clock."""
 
 
 class _Curtain(BaseException):
@@ -45,7 +55,8 @@ class Actor:
     """One call in a thread of its own.
 
     `done` says whether it has ended, `error` is the exception it ended with, `result` what it
-    returned, and `steps` how many bytecode instructions of the code under test it has run.
+    returned, and `trail` the bytecode instructions of the code under test it has come to, each as
+    the code object and the offset in it.
     """
 
     def __init__(self, call: Callable[[], object]) -> None:
@@ -54,7 +65,7 @@ class Actor:
         self.result: Any = None
         self.error: BaseException | None = None
         self.done = False
-        self.steps = 0
+        self.trail: list[tuple[types.CodeType, int]] = []
         self.waits_for: object = None
         self.go = _real_lock()
         self.go.acquire()
@@ -63,6 +74,16 @@ class Actor:
     def waiting(self) -> bool:
         """Whether the call has not ended; between two plays that means: it waits."""
         return not self.done
+
+    @property
+    def steps(self) -> int:
+        """How many instructions of the code under test it has come to."""
+        return len(self.trail)
+
+    def instruction(self, step: int) -> tuple[types.CodeType, dis.Instruction]:
+        """The `step`-th instruction it came to, from 1, and the code that it belongs to."""
+        code, offset = self.trail[step - 1]
+        return code, next(i for i in dis.get_instructions(code) if i.offset == offset)
 
     def __repr__(self) -> str:
         """What a failed assert shows."""
@@ -99,9 +120,13 @@ class Stage(AbstractContextManager["Stage"]):
         self._before_step: Callable[[Actor], Actor | None] = lambda actor: None
         self._closing = False
         self._lost: Actor | None = None
+        self._refusal: StandstillError | None = None
         self._patches = ExitStack()
 
     # What a check calls
+
+    # All three raise StandstillError when a call spins, waits with a timeout, or waits for what the
+    # stage cannot see: no check can use what such a call did.
 
     def call(self, function: Callable[..., object], *args: object) -> Actor:
         """Call `function` in a new thread, let everybody run as far as they can, and return."""
@@ -191,6 +216,8 @@ class Stage(AbstractContextManager["Stage"]):
         self._turn = self._ready()[0]
         self._turn.go.release()
         self._await_quiet()
+        if self._refusal is not None:
+            raise self._refusal
         return actors
 
     def _await_quiet(self) -> None:
@@ -201,7 +228,8 @@ class Stage(AbstractContextManager["Stage"]):
                 self._lost = self._turn
                 raise StandstillError(
                     "a call stands still at something that the check cannot see: a sleep, a real "
-                    "queue, or a lock which was not made in __init__ or later"
+                    "queue, or a lock which was not made in __init__ or later (for example a lock "
+                    "made in the class body)"
                 )
             seen = steps
 
@@ -210,8 +238,7 @@ class Stage(AbstractContextManager["Stage"]):
 
     def _act(self, actor: Actor) -> None:
         actor.go.acquire()
-        # 3.12 asks for opcode events only when some frame wants them before settrace().
-        sys._getframe().f_trace_opcodes = True
+        _ask_for_opcodes()
         sys.settrace(functools.partial(self._trace, actor))
         try:
             if not self._closing:
@@ -231,17 +258,20 @@ class Stage(AbstractContextManager["Stage"]):
         module = frame.f_globals.get("__name__")
         if frame.f_globals is not self._namespace and module not in _CROSSED_LIBRARIES:
             return None
-        frame.f_trace_opcodes = True
-        frame.f_trace_lines = False
-        if event == "opcode":
+        if event == "call":
+            # 3.13 turns opcode events on at once only in a frame that has its trace function.
+            frame.f_trace = functools.partial(self._trace, actor)
+            frame.f_trace_opcodes = True
+            frame.f_trace_lines = False
+        elif event == "opcode":
+            actor.trail.append((frame.f_code, frame.f_lasti))
             self._step(actor)
-        return functools.partial(self._trace, actor)
+        return frame.f_trace
 
     def _step(self, actor: Actor) -> None:
-        actor.steps += 1
         if actor.steps > self._limit:
-            raise StandstillError(
-                f"a call was still busy after {self._limit} instructions: it spins, where it "
+            self.refuse(
+                f"a call was still busy after {self._limit:,} instructions: it spins, where it "
                 "should wait to be woken"
             )
         following = self._before_step(actor)
@@ -257,6 +287,16 @@ class Stage(AbstractContextManager["Stage"]):
     def _hand_on(self) -> None:
         ready = [] if self._closing else self._ready()
         self._give(ready[0] if ready else None, self._turn)
+
+    def refuse(self, why: str) -> None:
+        """End the running call, and make the check that plays it fail with `why`.
+
+        Raises:
+            StandstillError: Always; also from the check's own call, if the answer swallows it.
+        """
+        refusal = StandstillError(why)
+        self._refusal = self._refusal or refusal
+        raise refusal
 
     def wait_for(self, thing: object) -> None:
         """Put the running call to sleep until `wake(thing)`.
@@ -287,7 +327,7 @@ class Stage(AbstractContextManager["Stage"]):
 
 
 class WatchedLock:
-    """`threading.Lock` on a stage. A timeout never runs out: on a stage there is no time."""
+    """`threading.Lock` on a stage, which has no clock: to wait with a timeout is refused."""
 
     def __init__(self, stage: Stage) -> None:
         """A free lock."""
@@ -295,7 +335,17 @@ class WatchedLock:
         self._locked = False
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Take the lock, waiting for it when `blocking`."""
+        """Take the lock, waiting for it when `blocking`.
+
+        Raises:
+            StandstillError: There is a timeout. `Condition`, `Event`, `Semaphore` and `Queue` come
+                here too, when they are given one.
+        """
+        if blocking and timeout != -1:
+            self._stage.refuse(
+                f"a wait with a timeout, {timeout:g} s: who waits should sleep until he is woken, "
+                "and a wake-up that is missing should not be hidden by a clock"
+            )
         while self._locked:
             if not blocking:
                 return False
