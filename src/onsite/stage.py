@@ -37,10 +37,9 @@ _LOCK_MAKERS = ("threading", "queue")
 _CROSSED_LIBRARIES = ("collections", "contextlib", "queue")
 
 
-def _ask_for_opcodes() -> None:
-    # 3.12 reports opcodes only if some frame wanted them before settrace(). It has to be a frame
-    # that is over by then: 3.12.1 crashes in one that goes on while its thread has no trace.
-    sys._getframe().f_trace_opcodes = True
+# 3.12 reports opcodes only if some frame wanted them before settrace(). Any frame will do, but it
+# has to be over by then: 3.12.1 crashes in one that goes on while its thread has no trace.
+sys._getframe().f_trace_opcodes = True
 
 
 class StandstillError(AssertionError):
@@ -238,7 +237,6 @@ class Stage(AbstractContextManager["Stage"]):
 
     def _act(self, actor: Actor) -> None:
         actor.go.acquire()
-        _ask_for_opcodes()
         sys.settrace(functools.partial(self._trace, actor))
         try:
             if not self._closing:
