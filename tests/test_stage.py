@@ -232,6 +232,13 @@ def test_a_wait_with_a_timeout_is_refused_even_if_the_answer_swallows_it(wait, s
         stage.call(play, *made)
 
 
+def test_a_call_that_sleeps_is_refused_and_others_may_sleep():
+    with pytest.raises(StandstillError, match="sleeps for 30 s"), Stage() as stage:
+        time.sleep(0)
+        stage.call(lambda: time.sleep(30))
+    assert time.sleep(0) is None
+
+
 def test_asking_a_lock_without_waiting_is_no_timeout():
     with Stage() as stage:
         lock = threading.Lock()

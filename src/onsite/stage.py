@@ -20,6 +20,7 @@ import functools
 import random
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -28,6 +29,7 @@ from unittest import mock
 
 _real_lock = threading.Lock
 _real_rlock = threading.RLock
+_real_sleep = time.sleep
 # Condition.wait() makes the lock it sleeps on by this name.
 _real_allocate = threading._allocate_lock  # type: ignore[attr-defined]
 
@@ -124,8 +126,8 @@ class Stage(AbstractContextManager["Stage"]):
 
     # What a check calls
 
-    # All three raise StandstillError when a call spins, waits with a timeout, or waits for what the
-    # stage cannot see: no check can use what such a call did.
+    # All three raise StandstillError when a call spins, sleeps, waits with a timeout, or waits for
+    # what the stage cannot see: no check can use what such a call did.
 
     def call(self, function: Callable[..., object], *args: object) -> Actor:
         """Call `function` in a new thread, let everybody run as far as they can, and return."""
@@ -160,7 +162,12 @@ class Stage(AbstractContextManager["Stage"]):
 
     def __enter__(self) -> Stage:
         """Watch the locks which the code under test makes from here on."""
-        swaps = {id(_real_lock): self._make_lock, id(_real_rlock): self._make_rlock}
+        swaps: dict[int, Callable[..., Any]] = {
+            id(_real_lock): self._make_lock,
+            id(_real_rlock): self._make_rlock,
+            id(_real_sleep): self._sleep,
+        }
+        self._patches.enter_context(mock.patch.object(time, "sleep", self._sleep))
         for name, swap in (
             ("Lock", self._make_lock),
             ("RLock", self._make_rlock),
@@ -190,6 +197,11 @@ class Stage(AbstractContextManager["Stage"]):
 
     def _make_rlock(self) -> Any:
         return WatchedRLock(self) if self._wanted(sys._getframe(1)) else _real_rlock()
+
+    def _sleep(self, seconds: float) -> None:
+        if self._turn is not None and sys._getframe(1).f_globals is self._namespace:
+            self.refuse(f"a call sleeps for {seconds:g} s, where it should wait to be woken")
+        _real_sleep(seconds)
 
     def _wanted(self, frame: types.FrameType | None) -> bool:
         # The kernel's own threads make locks too: only those of the code under test are watched.
