@@ -339,6 +339,24 @@ def services_stop() -> None:
         console.print("No server runs.")
 
 
+@services_app.command("add")
+def services_add(
+    name: Annotated[str, typer.Argument(help="a service, such as memcached or rabbitmq")],
+) -> None:
+    """Fetch a service's program from Debian or Ubuntu into the course's cache, without root."""
+    from onsite.services import debian
+    from onsite.services.packages import package_of, ways
+
+    package = package_of(name)
+    try:
+        tree = debian.fetch(package.debian)
+    except OnsiteError as error:
+        raise OnsiteError(
+            f"{name} was not added: {error} People add it by {ways(name)}."
+        ) from error
+    console.print(f"{name}: {tree.origin} ({tree.root.parent})", highlight=False, soft_wrap=True)
+
+
 def main() -> None:
     """Run the command line; a mendable error is one sentence and exit code 2."""
     try:

@@ -5,8 +5,8 @@ owner closes it, exits, or is killed, however rudely. Run it as ``python -I -S k
 file, standard library only, so that it starts in about 30 ms.
 
 The talk is one JSON object a line. The owner's first line on stdin is the order (see `Order`
-in process.py); later lines are the words ``start`` and ``stop``. The keeper answers on stdout
-with ``{"event": ...}``: started, failed, stopped, or exited (the server ended by itself).
+in process.py); later lines are the words ``start``, ``stop`` and ``kill``. The keeper answers on
+stdout with ``{"event": ...}``: started, failed, stopped, or exited (the server ended by itself).
 
 The owner's end is noticed in two ways, because neither is enough alone: stdin reaches its end
 (at once, but not while a forked child of the owner still holds the pipe), and the parent process
@@ -123,7 +123,9 @@ class Keeper:
         """Do what one line of the owner says."""
         if word == b"start" and self.server is None:
             self.start()
-        elif word == b"stop":
+        elif word in (b"stop", b"kill"):
+            if word == b"kill" and self.server is not None:
+                self.server.kill()
             self.stop()
             self.note()
             say(event="stopped")

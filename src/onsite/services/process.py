@@ -17,8 +17,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ class Recipe:
     """Ends it quickly; its data is deleted anyway."""
     patience: float = 5.0
     """Seconds until it is killed instead."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the server is told in addition to `server_environment()`."""
 
 
 class Server:
@@ -112,7 +114,7 @@ class Server:
             "owner": self.owner,
             "folder": str(self.folder),
             "command": command,
-            "environment": server_environment(),
+            "environment": server_environment() | dict(recipe.environment),
             "account": account and [account.uid, account.gid],
             "stop_signal": int(recipe.stop_signal),
             "patience": recipe.patience,
@@ -153,6 +155,17 @@ class Server:
         self._require_owner("stop")
         if self.is_running():
             self._send("stop")
+            self._listen_until("stopped", "closed")
+
+    def kill(self) -> None:
+        """End the server by SIGKILL, as a crash would; `start` brings it back.
+
+        Raises:
+            OnsiteError: this process does not own the server.
+        """
+        self._require_owner("kill")
+        if self.is_running():
+            self._send("kill")
             self._listen_until("stopped", "closed")
 
     def start(self) -> None:

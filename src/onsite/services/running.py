@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 from onsite.errors import OnsiteError
 from onsite.services import folders
+from onsite.services.packages import PACKAGES
 
 STOP_SECONDS = 15.0
-VARIABLES = ("ONSITE_POSTGRES_URL", "ONSITE_REDIS_URL")
+VARIABLES = tuple(package.variable for package in PACKAGES.values())
 
 
 @dataclass(frozen=True, slots=True)
