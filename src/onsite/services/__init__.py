@@ -1,6 +1,18 @@
 """Real servers for notebooks: `from onsite.services import postgres, valkey`."""
 
+from onsite.services.handles.memcached import Memcached, memcached
+from onsite.services.handles.pgbouncer import PgBouncer, pgbouncer
 from onsite.services.handles.postgres import Postgres, postgres
 from onsite.services.handles.valkey import Valkey, redis, valkey
 
-__all__ = ["Postgres", "Valkey", "postgres", "redis", "valkey"]
+__all__ = [
+    "Memcached",
+    "PgBouncer",
+    "Postgres",
+    "Valkey",
+    "memcached",
+    "pgbouncer",
+    "postgres",
+    "redis",
+    "valkey",
+]
