@@ -1,18 +1,24 @@
 """Real servers for notebooks: `from onsite.services import postgres, valkey`."""
 
+from onsite.services.handles.mariadb import MariaDB, mariadb
 from onsite.services.handles.memcached import Memcached, memcached
 from onsite.services.handles.pgbouncer import PgBouncer, pgbouncer
 from onsite.services.handles.postgres import Postgres, postgres
+from onsite.services.handles.rabbitmq import RabbitMQ, rabbitmq
 from onsite.services.handles.valkey import Valkey, redis, valkey
 
 __all__ = [
+    "MariaDB",
     "Memcached",
     "PgBouncer",
     "Postgres",
+    "RabbitMQ",
     "Valkey",
+    "mariadb",
     "memcached",
     "pgbouncer",
     "postgres",
+    "rabbitmq",
     "redis",
     "valkey",
 ]

@@ -33,7 +33,7 @@ that was just found free, or, to a server that is stopped for a moment, even con
 ATTEMPTS = 5
 START_SECONDS = 30.0
 """How long a server may take on a machine that is very busy."""
-TAKEN = "Address already in use"
+TAKEN = ("Address already in use", "eaddrinuse")
 LOG_LINES = 12
 
 
@@ -296,7 +296,7 @@ def launch(recipe: Recipe) -> Server:
         try:
             return Server(recipe, free_port())
         except OnsiteError as error:
-            if TAKEN not in str(error) or not left:
+            if not left or not any(sign in str(error) for sign in TAKEN):
                 raise
     raise AssertionError("unreachable")
 
@@ -321,6 +321,44 @@ def server_environment() -> dict[str, str]:
     """The environment of servers: messages in English, and nothing meant for other programs."""
     kept = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
     return {name: os.environ[name] for name in kept if name in os.environ} | {"LC_ALL": "C"}
+
+
+def fill(
+    data: Path,
+    command: Sequence[str | Path],
+    environment: Mapping[str, str] | None = None,
+    words: str | None = None,
+) -> None:
+    """Run a program that fills the folder `data`, as the account that servers run as.
+
+    Args:
+        data: the folder, which is given to that account, and where the program runs.
+        command: the program and its arguments.
+        environment: what it is told in addition to `server_environment()`.
+        words: what it reads from its standard input.
+
+    Raises:
+        OnsiteError: it failed; the message has the end of what it said.
+    """
+    account = server_account()
+    identity: dict[str, Any] = {}
+    if account is not None:
+        account.owns(data)
+        identity = {"user": account.uid, "group": account.gid, "extra_groups": []}
+    done = subprocess.run(
+        command,
+        cwd=data,
+        env=server_environment() | dict(environment or {}),
+        input=words or "",
+        capture_output=True,
+        text=True,
+        umask=0o077,
+        **identity,
+    )
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        program = Path(command[0]).name
+        raise OnsiteError(f"{program} failed:\n" + "\n".join(said[-LOG_LINES:]))
 
 
 _servers: list[Server] = []

@@ -129,7 +129,7 @@ def _in_places(names: tuple[str, ...], places: tuple[str, ...]) -> Iterator[Prog
 def _in_package(
     names: tuple[str, ...], places: tuple[str, ...], tree: debian.Tree
 ) -> Iterator[Program]:
-    for place in ("usr/sbin", "usr/bin", *(place.lstrip("/") for place in places)):
+    for place in (*(place.lstrip("/") for place in places), "usr/sbin", "usr/bin"):
         for folder in sorted(tree.root.glob(place), reverse=True):
             for name in names:
                 if os.access(folder / name, os.X_OK):

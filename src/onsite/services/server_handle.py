@@ -19,7 +19,7 @@ class ServerHandle(Handle):
     """What names a server of the user's own."""
 
     def __init__(self, address: str, server: process.Server | None) -> None:
-        """Stand for `server`, or, when that is None, for the user's own at `address` (host:port)."""
+        """Stand for `server` or, when that is None, for the user's own at `address`, host:port."""
         self._address = address
         self._server = server
         super().__init__()

@@ -151,7 +151,9 @@ def pgbouncer(
 def _on_own_server(pg: Postgres, mode: Mode, address: str) -> PgBouncer:
     parts = urlsplit(address)
     if parts.scheme not in ("postgresql", "postgres") or not parts.hostname:
-        raise OnsiteError(f"{PACKAGE.variable} must look like postgresql://user:password@host:6432.")
+        raise OnsiteError(
+            f"{PACKAGE.variable} must look like postgresql://user:password@host:6432."
+        )
     try:
         bouncer = PgBouncer(pg, mode, parts.netloc)
         found = {row["key"]: row["value"] for row in bouncer.show("CONFIG")}["pool_mode"]
@@ -174,14 +176,14 @@ def _prepare(
 ) -> Sequence[str]:
     behind = urlsplit(pg.url)
     user, password = unquote(behind.username or ""), unquote(behind.password or "")
-    database = {
+    database: dict[str, str | int] = {
         "host": behind.hostname or "127.0.0.1",
         "port": behind.port or 5432,
         "dbname": pg.name,
         "user": user,
         "password": password,
     }
-    lines = {
+    lines: dict[str, str | int] = {
         "listen_addr": "127.0.0.1",
         "listen_port": port,
         "unix_socket_dir": "",
