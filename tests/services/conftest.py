@@ -52,7 +52,8 @@ def own() -> Iterator[Callable[..., Owner]]:
     owners: list[Owner] = []
 
     def make(code: str, *, command: tuple[str, ...] = (sys.executable,), **options: Any) -> Owner:
-        environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+        inherited = os.environ.get("PYTHONPATH", "")
+        environment = os.environ | {"PYTHONPATH": f"{SOURCE}:{inherited}".rstrip(":")}
         owners.append(Owner(code, command, **({"env": environment} | options)))
         return owners[-1]
 
