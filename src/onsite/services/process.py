@@ -56,6 +56,8 @@ class Recipe:
     """Seconds until it is killed instead."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What the server is told in addition to `server_environment()`."""
+    log_lines: int = LOG_LINES
+    """How much of its log says why it did not start."""
 
 
 class Server:
@@ -280,7 +282,7 @@ class Server:
 
     def _failure(self, reason: str) -> str:
         head = f"{self.recipe.service} {self.recipe.version} did not start ({reason})"
-        tail = self.log_tail()
+        tail = self.log_tail(self.recipe.log_lines)
         if not tail:
             return f"{head} and left no log; it came from {self.recipe.origin}."
         return f"{head}. The end of its log:\n{tail}"
