@@ -24,7 +24,7 @@ from typing import Any
 
 from onsite.errors import OnsiteError
 from onsite.services import folders
-from onsite.services.account import server_account
+from onsite.services.account import Account, server_account
 
 KEEPER = Path(__file__).with_name("keeper.py")
 PORTS = range(20_000, 30_000)
@@ -33,7 +33,6 @@ that was just found free, or, to a server that is stopped for a moment, even con
 ATTEMPTS = 5
 START_SECONDS = 30.0
 """How long a server may take on a machine that is very busy."""
-TAKEN = ("Address already in use", "eaddrinuse")
 LOG_LINES = 12
 
 
@@ -58,6 +57,12 @@ class Recipe:
     """What the server is told in addition to `server_environment()`."""
     log_lines: int = LOG_LINES
     """How much of its log says why it did not start."""
+    account: Callable[[], Account | None] = server_account
+    """Finds whom it runs as; None: the current user."""
+    logs: tuple[str, ...] = ()
+    """Files in the data folder that it appends to; the keeper keeps them from growing for ever."""
+    taken: str = "Address already in use"
+    """What its log says, in upper or lower case, when somebody else has the port."""
 
 
 class Server:
@@ -108,7 +113,7 @@ class Server:
 
     def _order(self) -> dict[str, Any]:
         """What the keeper needs to know; see keeper.py."""
-        recipe, data, account = self.recipe, self.folder / "data", server_account()
+        recipe, data, account = self.recipe, self.folder / "data", self.recipe.account()
         command = [str(word) for word in recipe.prepare(data, self.port)]
         if account is not None:
             account.owns(data)
@@ -120,6 +125,7 @@ class Server:
             "account": account and [account.uid, account.gid],
             "stop_signal": int(recipe.stop_signal),
             "patience": recipe.patience,
+            "logs": [f"data/{name}" for name in recipe.logs],
             "about": {
                 "service": recipe.service,
                 "version": recipe.version,
@@ -298,7 +304,7 @@ def launch(recipe: Recipe) -> Server:
         try:
             return Server(recipe, free_port())
         except OnsiteError as error:
-            if not left or not any(sign in str(error) for sign in TAKEN):
+            if recipe.taken.lower() not in str(error).lower() or not left:
                 raise
     raise AssertionError("unreachable")
 

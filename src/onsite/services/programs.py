@@ -47,13 +47,17 @@ class Program:
     @property
     def banner(self) -> str:
         """What the program says of itself when asked for its version."""
-        return _banner(self.path, tuple(self.environment.items()))
+        return self.says("--version")
+
+    def says(self, *words: str) -> str:
+        """What the program prints when it is called with `words`, such as "-v"."""
+        return _said(self.path, words, tuple(self.environment.items()))
 
 
 @functools.cache
-def _banner(path: Path, environment: tuple[tuple[str, str], ...]) -> str:
+def _said(path: Path, words: tuple[str, ...], environment: tuple[tuple[str, str], ...]) -> str:
     asked = subprocess.run(
-        [path, "--version"],
+        [path, *words],
         capture_output=True,
         text=True,
         timeout=30,
@@ -64,7 +68,7 @@ def _banner(path: Path, environment: tuple[tuple[str, str], ...]) -> str:
         raise OnsiteError(
             f"{path} does not run here: {said or f'it ended with code {asked.returncode}'}"
         )
-    return asked.stdout.strip()
+    return (asked.stdout or asked.stderr).strip()
 
 
 def find_program(

@@ -133,6 +133,7 @@ def rabbitmq() -> RabbitMQ:
                 ready=_ready,
                 stop_signal=signal.SIGTERM,
                 environment=program.environment,
+                taken="eaddrinuse",
                 log_lines=60,  # Erlang's own noise follows the reason
             )
         )
