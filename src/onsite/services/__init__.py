@@ -1,5 +1,6 @@
 """Real servers for notebooks: `from onsite.services import postgres, valkey`."""
 
+from onsite.services.handles.faulty import Fault, FaultyLink, faulty
 from onsite.services.handles.mariadb import MariaDB, mariadb
 from onsite.services.handles.memcached import Memcached, memcached
 from onsite.services.handles.pgbouncer import PgBouncer, pgbouncer
@@ -8,12 +9,15 @@ from onsite.services.handles.rabbitmq import RabbitMQ, rabbitmq
 from onsite.services.handles.valkey import Valkey, redis, valkey
 
 __all__ = [
+    "Fault",
+    "FaultyLink",
     "MariaDB",
     "Memcached",
     "PgBouncer",
     "Postgres",
     "RabbitMQ",
     "Valkey",
+    "faulty",
     "mariadb",
     "memcached",
     "pgbouncer",
