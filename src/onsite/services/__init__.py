@@ -5,6 +5,7 @@ from onsite.services.handles.mariadb import MariaDB, mariadb
 from onsite.services.handles.memcached import Memcached, memcached
 from onsite.services.handles.pgbouncer import PgBouncer, pgbouncer
 from onsite.services.handles.postgres import Postgres, postgres
+from onsite.services.handles.postgres_cluster import PostgresCluster, postgres_cluster
 from onsite.services.handles.rabbitmq import RabbitMQ, rabbitmq
 from onsite.services.handles.valkey import Valkey, redis, valkey
 
@@ -15,6 +16,7 @@ __all__ = [
     "Memcached",
     "PgBouncer",
     "Postgres",
+    "PostgresCluster",
     "RabbitMQ",
     "Valkey",
     "faulty",
@@ -22,6 +24,7 @@ __all__ = [
     "memcached",
     "pgbouncer",
     "postgres",
+    "postgres_cluster",
     "rabbitmq",
     "redis",
     "valkey",

@@ -309,13 +309,15 @@ def _private_server() -> tuple[str, process.Server]:
 
 
 def launch(
-    settings: Mapping[str, str | int | float], source: str | None = None
+    settings: Mapping[str, str | int | float], source: str | None = None, standby: bool = False
 ) -> tuple[str, process.Server]:
     """Start a private server.
 
     Args:
         settings: in addition to `SETTINGS`.
-        source: the address of a running server that the new one is to copy and then follow.
+        source: the address of a running server to copy; None: begin empty.
+        standby: whether it follows the server that `primary_conninfo` among the settings names.
+            It can when it is a copy of that one, or when both began empty.
 
     Returns:
         The address of its database `postgres`, with the password, and the server.
@@ -324,13 +326,13 @@ def launch(
     version = _version(program)
     template = _template(program, version)
     password = (template / "password").read_text(encoding="ascii")
-    fill = partial(_copy, template) if source is None else partial(_follow, program, source)
+    fill = partial(_copy, template) if source is None else partial(_back_up, program, source)
     server = process.launch(
         process.Recipe(
             service=Postgres.service,
             version=version,
             origin=program.origin,
-            prepare=partial(_prepare, program, fill, settings),
+            prepare=partial(_prepare, program, fill, settings, standby),
             ready=_ready,
             # immediate shutdown: its children and shared memory go too, nothing is flushed
             stop_signal=signal.SIGQUIT,
@@ -344,10 +346,13 @@ def _prepare(
     program: Program,
     fill: Callable[[Path], None],
     settings: Mapping[str, str | int | float],
+    standby: bool,
     data: Path,
     port: int,
 ) -> Sequence[str]:
     fill(data)
+    if standby:
+        (data / "standby.signal").touch()
     with (data / "postgresql.conf").open("a", encoding="utf-8") as conf:
         if _has_socket(data, port):
             # a list of names, of which each may be quoted, in a string
@@ -368,10 +373,9 @@ def _copy(template: Path, data: Path) -> None:
     subprocess.run(["cp", "-a", f"{template / 'data'}/.", data], check=True)  # noqa: S607
 
 
-def _follow(program: Program, source: str, data: Path) -> None:
-    """Copy the server at `source` and note that it is to be followed."""
+def _back_up(program: Program, source: str, data: Path) -> None:
     tool = program.path.with_name("pg_basebackup")
-    how = ("--checkpoint=fast", "--wal-method=stream", "--no-sync", "--write-recovery-conf")
+    how = ("--checkpoint=fast", "--wal-method=stream", "--no-sync")
     process.fill(data, (tool, "-D", str(data), "-d", source, *how), program.environment)
 
 
