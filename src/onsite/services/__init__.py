@@ -8,6 +8,7 @@ from onsite.services.handles.postgres import Postgres, postgres
 from onsite.services.handles.postgres_cluster import PostgresCluster, postgres_cluster
 from onsite.services.handles.rabbitmq import RabbitMQ, rabbitmq
 from onsite.services.handles.valkey import Valkey, redis, valkey
+from onsite.services.handles.valkey_cluster import ValkeyCluster, valkey_cluster
 
 __all__ = [
     "Fault",
@@ -19,6 +20,7 @@ __all__ = [
     "PostgresCluster",
     "RabbitMQ",
     "Valkey",
+    "ValkeyCluster",
     "faulty",
     "mariadb",
     "memcached",
@@ -28,4 +30,5 @@ __all__ = [
     "rabbitmq",
     "redis",
     "valkey",
+    "valkey_cluster",
 ]
