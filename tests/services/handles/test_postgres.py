@@ -235,7 +235,7 @@ def test_settings_on_an_own_server(pg: Postgres, monkeypatch: pytest.MonkeyPatch
     with postgres(work_mem="7MB") as own, own.connect() as connection:
         assert connection.execute("SHOW work_mem").fetchone() == ("7MB",)
     before = databases(pg)
-    with pytest.raises(OnsiteError, match="max_connections.* cannot be changed"):
+    with pytest.raises(OnsiteError, match=r"max_connections.* cannot be changed"):
         postgres(max_connections=5)
     assert databases(pg) == before
 

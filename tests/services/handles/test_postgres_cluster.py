@@ -27,9 +27,9 @@ def write(cluster: PostgresCluster, *commands: str) -> None:
             connection.execute(command.encode())
 
 
-def count(node: object, table: str = "t") -> int:
+def count(node: object) -> int:
     with node.connect() as connection:  # type: ignore[attr-defined]
-        row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+        row = connection.execute("SELECT count(*) FROM t").fetchone()
     return int(row[0])
 
 

@@ -256,16 +256,20 @@ def _on_own_server(address: str, settings: Mapping[str, str | int | float]) -> P
             _drop_orphans(guard)
             guard.execute("SELECT pg_advisory_lock(hashtext('onsite'), hashtext(%s))", [name])
             pg = Postgres(name, url, guard=guard)
+        except BaseException:
+            guard.close()
+            raise
+        try:
             for key, value in settings.items():
                 guard.execute(
                     sql.SQL("ALTER DATABASE {} SET {} = {}").format(
                         sql.Identifier(name), sql.Identifier(key), sql.Literal(str(value))
                     )
                 )
-            return pg
         except BaseException:
-            guard.close()
+            pg.close()
             raise
+        return pg
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise OnsiteError(
