@@ -45,8 +45,11 @@ EVERY = {
     "mariadb": "mariadb()",
     "memcached": "memcached()",
     "pgbouncer": "pgbouncer(postgres())",
+    "postgres_cluster": "postgres_cluster()",
     "postgres with settings": "postgres(work_mem='8MB')",
     "rabbitmq": "rabbitmq()",
+    "valkey_cluster": "valkey_cluster()",
+    "valkey with a replica": "valkey(persistence='aof').replica()",
 }
 
 

@@ -61,9 +61,9 @@ def test_a_program_that_cannot_run() -> None:
 
 def test_an_error_before_the_start_leaves_nothing() -> None:
     def prepare(data: Path, port: int) -> Sequence[str]:
-        raise OSError("the disk is full")
+        raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="the disk is full"):
+    with pytest.raises(OnsiteError, match=r"Sample cannot be started .*No space left on device"):
         process.launch(recipe(prepare))
 
 

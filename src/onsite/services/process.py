@@ -306,6 +306,12 @@ def launch(recipe: Recipe) -> Server:
         except OnsiteError as error:
             if recipe.taken.lower() not in str(error).lower() or not left:
                 raise
+        except OSError as error:
+            raise OnsiteError(
+                f"{recipe.service} cannot be started below {folders.home()}: "
+                f"{error.strerror or error}; free room there, or set ONSITE_RUNTIME to another "
+                "folder."
+            ) from error
     raise AssertionError("unreachable")
 
 
