@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
@@ -359,20 +360,27 @@ def fill(
     if account is not None:
         account.owns(data)
         identity = {"user": account.uid, "group": account.gid, "extra_groups": []}
-    done = subprocess.run(
-        command,
-        cwd=data,
-        env=server_environment() | dict(environment or {}),
-        input=words or "",
-        capture_output=True,
-        text=True,
-        umask=0o077,
-        **identity,
-    )
-    if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        program = Path(command[0]).name
-        raise OnsiteError(f"{program} failed:\n" + "\n".join(said[-LOG_LINES:]))
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        try:
+            done = subprocess.run(
+                command,
+                cwd=data,
+                env=server_environment() | dict(environment or {}),
+                input=words or "",
+                stdout=log,
+                stderr=log,
+                text=True,
+                umask=0o077,
+                timeout=START_SECONDS,
+                **identity,
+            )
+            what = "failed" if done.returncode else ""
+        except subprocess.TimeoutExpired:  # MariaDB waits for a full disk to be cleared
+            what = f"did not end within {START_SECONDS:.0f} s"
+        if what:
+            log.seek(0)
+            said = deque(log, maxlen=LOG_LINES)
+            raise OnsiteError(f"{Path(command[0]).name} {what}:\n{''.join(said).rstrip()}")
 
 
 _servers: list[Server] = []

@@ -24,6 +24,7 @@ from onsite.services.server_handle import ServerHandle
 
 PACKAGE = package_of("pgbouncer")
 Mode = Literal["session", "transaction", "statement"]
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 MODES = ("session", "transaction", "statement")
 
 
@@ -207,5 +208,10 @@ def _quote(value: str | int) -> str:
 
 
 def _ready(data: Path, port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    """Ask whether it speaks TLS, as clients begin: a stranger on the port would not answer N."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=0.5) as connection:
+            connection.sendall(SSL_REQUEST)
+            return connection.recv(1) == b"N"
+    except OSError:
+        return False
