@@ -1,6 +1,7 @@
 """Real servers for notebooks: `from onsite.services import postgres, valkey`."""
 
 from onsite.services.handles.faulty import Fault, FaultyLink, faulty
+from onsite.services.handles.kafka import Kafka, kafka
 from onsite.services.handles.mariadb import MariaDB, mariadb
 from onsite.services.handles.memcached import Memcached, memcached
 from onsite.services.handles.pgbouncer import PgBouncer, pgbouncer
@@ -13,6 +14,7 @@ from onsite.services.handles.valkey_cluster import ValkeyCluster, valkey_cluster
 __all__ = [
     "Fault",
     "FaultyLink",
+    "Kafka",
     "MariaDB",
     "Memcached",
     "PgBouncer",
@@ -22,6 +24,7 @@ __all__ = [
     "Valkey",
     "ValkeyCluster",
     "faulty",
+    "kafka",
     "mariadb",
     "memcached",
     "pgbouncer",
