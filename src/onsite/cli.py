@@ -5,6 +5,7 @@ Each command imports what it needs when it runs, so that `onsite --help` is inst
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from typing import Annotated
 

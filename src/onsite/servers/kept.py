@@ -15,12 +15,13 @@ from typing import Any
 
 SETTINGS = "settings.json"
 READY = "ready"
+HERE = Path.cwd()
 PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
 
 
 def settings() -> dict[str, Any]:
     """Read what the handle wants; `port` is where to listen on 127.0.0.1."""
-    wanted: dict[str, Any] = json.loads(Path(SETTINGS).read_text(encoding="utf-8"))
+    wanted: dict[str, Any] = json.loads((HERE / SETTINGS).read_text(encoding="utf-8"))
     return wanted
 
 
@@ -45,6 +46,6 @@ def drop_root(account: list[int] | None) -> None:
 
 def say_ready(**facts: Any) -> None:
     """Let the handle know that clients are served, and what it must know to be one."""
-    new = Path(READY + ".new")
+    new = HERE / f"{READY}.new"
     new.write_text(json.dumps(facts), encoding="utf-8")
-    new.replace(READY)
+    new.replace(HERE / READY)

@@ -1,5 +1,6 @@
 """Real servers for notebooks: `from onsite.services import postgres, valkey`."""
 
+from onsite.services.handles.celery_worker import CeleryWorker, celery_worker
 from onsite.services.handles.faulty import Fault, FaultyLink, faulty
 from onsite.services.handles.kafka import Kafka, kafka
 from onsite.services.handles.mariadb import MariaDB, mariadb
@@ -12,6 +13,7 @@ from onsite.services.handles.valkey import Valkey, redis, valkey
 from onsite.services.handles.valkey_cluster import ValkeyCluster, valkey_cluster
 
 __all__ = [
+    "CeleryWorker",
     "Fault",
     "FaultyLink",
     "Kafka",
@@ -23,6 +25,7 @@ __all__ = [
     "RabbitMQ",
     "Valkey",
     "ValkeyCluster",
+    "celery_worker",
     "faulty",
     "kafka",
     "mariadb",

@@ -58,7 +58,7 @@ def python_recipe(
         version=version,
         origin=origin,
         prepare=partial(_prepare, module, settings),
-        ready=_ready,
+        ready=ready,
         stop_signal=signal.SIGTERM,
         environment={"PYTHONPATH": search_path(), **(environment or {})},
         account=lambda: None,  # it drops root by itself
@@ -71,11 +71,16 @@ def _prepare(module: str, settings: Mapping[str, Any], data: Path, port: int) ->
     (data / kept.SETTINGS).write_text(json.dumps(wanted), encoding="utf-8")
     if account is not None:
         account.owns(data)
+    return python_command(module)
+
+
+def python_command(module: str) -> tuple[str, ...]:
+    """The command that runs `module` of onsite.servers."""
     # -P: the folder it runs in is for data, not for modules
     return (sys.executable, "-P", "-m", f"onsite.servers.{module}")
 
 
-def _ready(data: Path, port: int) -> bool:
+def ready(data: Path, port: int) -> bool:
     """Take the note away that the program left: after a restart it leaves a new one."""
     try:
         (data / kept.READY).replace(data / FACTS)
