@@ -9,6 +9,7 @@ from onsite.services.handles.pgbouncer import PgBouncer, pgbouncer
 from onsite.services.handles.postgres import Postgres, postgres
 from onsite.services.handles.postgres_cluster import PostgresCluster, postgres_cluster
 from onsite.services.handles.rabbitmq import RabbitMQ, rabbitmq
+from onsite.services.handles.smtp import Mail, MailCatcher, smtp
 from onsite.services.handles.valkey import Valkey, redis, valkey
 from onsite.services.handles.valkey_cluster import ValkeyCluster, valkey_cluster
 
@@ -17,6 +18,8 @@ __all__ = [
     "Fault",
     "FaultyLink",
     "Kafka",
+    "Mail",
+    "MailCatcher",
     "MariaDB",
     "Memcached",
     "PgBouncer",
@@ -35,6 +38,7 @@ __all__ = [
     "postgres_cluster",
     "rabbitmq",
     "redis",
+    "smtp",
     "valkey",
     "valkey_cluster",
 ]

@@ -47,17 +47,19 @@ def python_recipe(
     service: str,
     version: str,
     origin: str,
+    files: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Recipe:
     """How to run `module` of onsite.servers.
 
-    The module reads `settings` (and `port`) by `kept.settings`, and drops root by itself.
+    The module reads `settings` (and `port`) by `kept.settings`, and drops root by itself. `files`
+    are further ones in its data folder.
     """
     return Recipe(
         service=service,
         version=version,
         origin=origin,
-        prepare=partial(_prepare, module, settings),
+        prepare=partial(_prepare, module, settings, files or {}),
         ready=ready,
         stop_signal=signal.SIGTERM,
         environment={"PYTHONPATH": search_path(), **(environment or {})},
@@ -65,10 +67,14 @@ def python_recipe(
     )
 
 
-def _prepare(module: str, settings: Mapping[str, Any], data: Path, port: int) -> Sequence[str]:
+def _prepare(
+    module: str, settings: Mapping[str, Any], files: Mapping[str, str], data: Path, port: int
+) -> Sequence[str]:
     account = server_account()
     wanted = {**settings, "port": port, "account": account and [account.uid, account.gid]}
     (data / kept.SETTINGS).write_text(json.dumps(wanted), encoding="utf-8")
+    for name, text in files.items():
+        (data / name).write_text(text, encoding="utf-8")
     if account is not None:
         account.owns(data)
     return python_command(module)
