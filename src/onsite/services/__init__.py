@@ -5,6 +5,7 @@ from onsite.services.handles.faulty import Fault, FaultyLink, faulty
 from onsite.services.handles.kafka import Kafka, kafka
 from onsite.services.handles.mariadb import MariaDB, mariadb
 from onsite.services.handles.memcached import Memcached, memcached
+from onsite.services.handles.oidc import Oidc, oidc
 from onsite.services.handles.pgbouncer import PgBouncer, pgbouncer
 from onsite.services.handles.postgres import Postgres, postgres
 from onsite.services.handles.postgres_cluster import PostgresCluster, postgres_cluster
@@ -22,6 +23,7 @@ __all__ = [
     "MailCatcher",
     "MariaDB",
     "Memcached",
+    "Oidc",
     "PgBouncer",
     "Postgres",
     "PostgresCluster",
@@ -33,6 +35,7 @@ __all__ = [
     "kafka",
     "mariadb",
     "memcached",
+    "oidc",
     "pgbouncer",
     "postgres",
     "postgres_cluster",
