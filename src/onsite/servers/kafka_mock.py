@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import hmac  # noqa: F401  (the listener imports it late, when root's Python may be out of reach)
 import json
 import signal
 import sys

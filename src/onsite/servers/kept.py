@@ -6,6 +6,7 @@ It runs in its data folder. `onsite.services.python_program` is the other side.
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ from typing import Any
 SETTINGS = "settings.json"
 READY = "ready"
 HERE = Path.cwd()
+# What Python itself imports at the first use, when root's Python may be out of reach.
+LATE = ("_strptime", "encodings.hex_codec", "encodings.idna", "encodings.latin_1", "hmac")
 PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
 
 
@@ -33,6 +36,8 @@ def drop_root(account: list[int] | None) -> None:
     """
     if account is None:
         return
+    for module in LATE:
+        importlib.import_module(module)
     keeper = os.getppid()
     uid, gid = account
     os.setgroups([])

@@ -10,11 +10,13 @@ from onsite.services.handles.pgbouncer import PgBouncer, pgbouncer
 from onsite.services.handles.postgres import Postgres, postgres
 from onsite.services.handles.postgres_cluster import PostgresCluster, postgres_cluster
 from onsite.services.handles.rabbitmq import RabbitMQ, rabbitmq
+from onsite.services.handles.s3 import S3, s3
 from onsite.services.handles.smtp import Mail, MailCatcher, smtp
 from onsite.services.handles.valkey import Valkey, redis, valkey
 from onsite.services.handles.valkey_cluster import ValkeyCluster, valkey_cluster
 
 __all__ = [
+    "S3",
     "CeleryWorker",
     "Fault",
     "FaultyLink",
@@ -41,6 +43,7 @@ __all__ = [
     "postgres_cluster",
     "rabbitmq",
     "redis",
+    "s3",
     "smtp",
     "valkey",
     "valkey_cluster",
