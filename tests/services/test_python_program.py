@@ -33,7 +33,7 @@ hold.delay()
 while not (os.path.exists(PATH) and open(PATH).read()): time.sleep(.05)
 """
 MAKERS = {
-    "kafka": "h = kafka(); h.create_topic('t'); p = h.producer(); p.produce('t', 'x'); p.flush(9)\n",
+    "kafka": "h = kafka(); p = h.producer(); p.produce('t', 'x'); p.flush(9)\n",
     "smtp": "h = smtp()\n",
     "oidc": "h = oidc()\n",
     "s3": "h = s3(); h.client.put_object(Bucket=h.bucket, Key='k', Body=b'x')\n",

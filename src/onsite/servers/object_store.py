@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from importlib.metadata import version
 from types import FrameType
@@ -24,7 +24,7 @@ from xml.sax.saxutils import escape
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from moto.server import create_backend_app
+from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.test import Client
 
@@ -56,6 +56,7 @@ class Guard:
         self._lock = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, answer: StartResponse) -> Iterable[bytes]:
+        """Answer, or let the store answer."""
         try:
             self._check(environ)
             self._count(int(environ.get("CONTENT_LENGTH") or 0))
@@ -99,9 +100,7 @@ class Guard:
     ) -> None:
         try:
             made = datetime.strptime(fields["X-Amz-Date"], "%Y%m%dT%H%M%SZ")
-            ends = made.replace(tzinfo=timezone.utc) + timedelta(
-                seconds=int(fields["X-Amz-Expires"])
-            )
+            ends = made.replace(tzinfo=UTC) + timedelta(seconds=int(fields["X-Amz-Expires"]))
             scope, names = fields["X-Amz-Credential"], fields["X-Amz-SignedHeaders"]
         except (KeyError, ValueError):
             raise Refused(
@@ -117,7 +116,7 @@ class Guard:
             fields["X-Amz-Date"],
             fields["X-Amz-Signature"],
         )
-        if datetime.now(timezone.utc) > ends:
+        if datetime.now(UTC) > ends:
             raise Refused(403, "AccessDenied", "Request has expired")
 
     def _check_header(self, environ: WSGIEnvironment, path: str, query: str) -> None:
@@ -178,6 +177,7 @@ class Handler(WSGIRequestHandler):
     sys_version = ""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log the path alone."""
         self.log("info", '"%s %s" %s', self.command, self.path.partition("?")[0], str(code))
 
 

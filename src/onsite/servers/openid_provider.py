@@ -30,7 +30,7 @@ from authlib.oidc.core import AuthorizationCodeMixin, UserInfo
 from authlib.oidc.core.grants import OpenIDCode
 from flask import Flask, Response, jsonify, request
 from joserfc import jwt
-from joserfc.jwk import KeySet, RSAKey
+from joserfc.jwk import Key, KeySet, RSAKey
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from onsite.servers import kept
@@ -43,7 +43,7 @@ PAGE = """<!doctype html><title>Sign in</title>
 
 
 @dataclass
-class Client(ClientMixin):
+class Client(ClientMixin):  # type: ignore[misc]
     """An application that may ask for tokens; without a secret it is a public one."""
 
     client_id: str
@@ -76,7 +76,7 @@ class Client(ClientMixin):
 
 
 @dataclass
-class Code(AuthorizationCodeMixin):
+class Code(AuthorizationCodeMixin):  # type: ignore[misc]
     """An authorization code and what it stands for."""
 
     client_id: str
@@ -109,7 +109,7 @@ class Code(AuthorizationCodeMixin):
 
 
 @dataclass
-class Token(TokenMixin):
+class Token(TokenMixin):  # type: ignore[misc]
     """An access token and the refresh token that was given with it."""
 
     client_id: str
@@ -153,15 +153,17 @@ class Provider:
         """Families by codes that were tried."""
         self.nonces: set[tuple[str, str]] = set()
         self.tokens: list[Token] = []
-        self.keys = [new_key()]
+        self.keys: list[Key] = [new_key()]
         self.lock = threading.RLock()
 
     def end_family(self, family: str) -> None:
+        """End all tokens that come from one sign-in."""
         for token in self.tokens:
             if token.family == family:
                 token.has_ended = True
 
     def take_code(self, code: str) -> Code | None:
+        """Give what `code` stands for, once; a second try ends the tokens of the first."""
         found = self.codes.pop(code, None)
         if found is None:
             if family := self.spent.get(code):
@@ -171,6 +173,7 @@ class Provider:
         return found if time.time() < found.made + CODE_SECONDS else None
 
     def save(self, token: dict[str, Any], asked: OAuth2Request) -> None:
+        """Remember a token that is about to be answered."""
         source: Code | Token = asked.authorization_code or asked.refresh_token
         self.tokens.append(
             Token(
@@ -185,6 +188,7 @@ class Provider:
         )
 
     def refreshing(self, refresh: str) -> Token | None:
+        """Find the token that `refresh` came with, if it may be used."""
         for token in self.tokens:
             if token.refresh == refresh:
                 if token.is_used:  # stolen, or its answer was lost: nobody can tell
@@ -193,6 +197,7 @@ class Provider:
         return None
 
     def claims(self, user: str, scope: str) -> UserInfo:
+        """What a client that asked for `scope` may know of `user`."""
         known, wanted = self.users[user], scope_to_list(scope) or []
         names = {"profile": ("name",), "email": ("email", "email_verified")}
         told = {n: known[n] for s in wanted for n in names.get(s, ()) if n in known}
@@ -266,7 +271,7 @@ def authorization_server(app: Flask, provider: Provider) -> AuthorizationServer:
         def generate_user_info(self, user: str, scope: str) -> UserInfo:
             return provider.claims(user, scope)
 
-        def resolve_client_private_key(self, client: Client) -> RSAKey:
+        def resolve_client_private_key(self, client: Client) -> Key:
             return provider.keys[0]
 
         def get_encode_header(self, client: Client) -> dict[str, str]:

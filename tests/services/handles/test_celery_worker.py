@@ -236,5 +236,5 @@ def test_a_task_that_cannot_be_sent(kv: Valkey, thing: str, message: str) -> Non
 
 @pytest.mark.slow
 def test_a_worker_that_cannot_start_shows_why(kv: Valkey, notebook: dict[str, Any]) -> None:
-    with pytest.raises(OnsiteError, match="(?s)did not start.*--no-such-option"):
+    with pytest.raises(OnsiteError, match=r"(?s)did not start.*--no-such-option"):
         celery_worker(notebook["app"], words=["--no-such-option"])

@@ -12,7 +12,6 @@ import os
 import pickle
 import secrets
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from functools import partial

@@ -44,7 +44,7 @@ class Mail:
     @property
     def message(self) -> EmailMessage:
         """The parsed mail: `["Subject"]`, `get_body()`, `iter_attachments()`..."""
-        return message_from_bytes(self.content, policy=policy.default)  # type: ignore[return-value]
+        return message_from_bytes(self.content, policy=policy.default)
 
     @property
     def subject(self) -> str:
@@ -59,7 +59,8 @@ class Mail:
 
     def __repr__(self) -> str:
         """One line: who, for whom, about what."""
-        return f"<mail {self.number} from {self.sender} to {', '.join(self.recipients)}: {self.subject!r}>"
+        people = f"from {self.sender} to {', '.join(self.recipients)}"
+        return f"<mail {self.number} {people}: {self.subject!r}>"
 
 
 class MailCatcher(ServerHandle):
