@@ -47,8 +47,10 @@ def test_each_service_is_one_of_ours_at_its_usual_port(name: str) -> None:
     service = SERVICES[name]
     labels = service["labels"]
     assert labels["onsite.variable"] == PACKAGES[name].variable
-    url = urlsplit(labels["onsite.url"])
-    assert service["ports"] == [f"127.0.0.1:{url.port}:{DEFAULT_PORTS[url.scheme]}"]
+    said = labels["onsite.url"]
+    url = urlsplit(said if "://" in said else f"{name}://{said}")  # Kafka's have no scheme
+    inside = labels.get("onsite.port") or DEFAULT_PORTS[url.scheme]
+    assert service["ports"] == [f"127.0.0.1:{url.port}:{inside}"]
     assert url.hostname == "127.0.0.1"
     secrets = {*service.get("environment", {}).values(), *service.get("command", ())}
     assert url.password is None or url.password in secrets

@@ -17,7 +17,7 @@ from onsite.services import handle
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "services.md"
 HEADING = "| handle | what it is | one working line |"
-SLOW = re.compile(r"\b(mq|db|cluster|ring)\b")
+SLOW = re.compile(r"\b(mq|db|cluster|ring|worker)\b")
 
 
 def rows() -> Iterator[tuple[list[str], str]]:

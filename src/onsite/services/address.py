@@ -15,6 +15,7 @@ DEFAULT_PORTS = {
     "amqp": 5672,
     "http": 80,
     "https": 443,
+    "kafka": 9092,
     "memcached": 11211,
     "mysql": 3306,
     "postgresql": 5432,
