@@ -14,6 +14,7 @@ from onsite.services.handles.s3 import S3, s3
 from onsite.services.handles.smtp import Mail, MailCatcher, smtp
 from onsite.services.handles.valkey import Valkey, redis, valkey
 from onsite.services.handles.valkey_cluster import ValkeyCluster, valkey_cluster
+from onsite.services.handles.web import Web, web
 
 __all__ = [
     "S3",
@@ -33,6 +34,7 @@ __all__ = [
     "Valkey",
     "ValkeyCluster",
     "celery_worker",
+    "Web",
     "faulty",
     "kafka",
     "mariadb",
@@ -47,4 +49,5 @@ __all__ = [
     "smtp",
     "valkey",
     "valkey_cluster",
+    "web",
 ]

@@ -223,10 +223,10 @@ def main() -> None:
     for end in (wake, alarm):
         os.set_blocking(end, False)
     signal.set_wakeup_fd(alarm)
-    for number in (signal.SIGTERM, signal.SIGCHLD):
+    # Ctrl-C and the end of a terminal are meant for the owner, which decides. They are not set to
+    # be ignored, since the server would inherit that.
+    for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
-    for number in (signal.SIGINT, signal.SIGHUP):  # meant for the owner, which decides
-        signal.signal(number, signal.SIG_IGN)
 
     keeper = Keeper(read_order())
     adopt_orphans()
