@@ -6,6 +6,9 @@ from onsite.services.handles.kafka import Kafka, kafka
 from onsite.services.handles.mariadb import MariaDB, mariadb
 from onsite.services.handles.memcached import Memcached, memcached
 from onsite.services.handles.oidc import Oidc, oidc
+from onsite.services.handles.haproxy import HAProxy, haproxy
+from onsite.services.handles.memcached import Memcached, memcached
+from onsite.services.handles.nginx import Nginx, nginx
 from onsite.services.handles.pgbouncer import PgBouncer, pgbouncer
 from onsite.services.handles.postgres import Postgres, postgres
 from onsite.services.handles.postgres_cluster import PostgresCluster, postgres_cluster
@@ -27,6 +30,9 @@ __all__ = [
     "MariaDB",
     "Memcached",
     "Oidc",
+    "HAProxy",
+    "Memcached",
+    "Nginx",
     "PgBouncer",
     "Postgres",
     "PostgresCluster",
@@ -40,6 +46,9 @@ __all__ = [
     "mariadb",
     "memcached",
     "oidc",
+    "haproxy",
+    "memcached",
+    "nginx",
     "pgbouncer",
     "postgres",
     "postgres_cluster",

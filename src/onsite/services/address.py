@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from onsite.errors import OnsiteError
@@ -69,3 +69,24 @@ def fill(text: str, names: Mapping[str, object]) -> str:
 def _without_password(url: str) -> str:
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def written_out(upstreams: Mapping[str, Target | Sequence[Target]]) -> dict[str, str]:
+    """host:port of those `upstreams` that are one target, for `fill`."""
+    single = {name: one for name, one in upstreams.items() if isinstance(one, Handle | str)}
+    return {name: "{}:{}".format(*host_port(one)) for name, one in single.items()}
+
+
+def groups(upstreams: Mapping[str, Target | Sequence[Target]]) -> dict[str, list[str]]:
+    """host:port of each target of those `upstreams` that are several.
+
+    Raises:
+        OnsiteError: one is empty.
+    """
+    found = {}
+    for name, several in upstreams.items():
+        if not isinstance(several, Handle | str):
+            found[name] = ["{}:{}".format(*host_port(one)) for one in several]
+            if not found[name]:
+                raise OnsiteError(f"the upstream {name} has no target.")
+    return found
