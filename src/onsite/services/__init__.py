@@ -15,6 +15,7 @@ from onsite.services.handles.postgres_cluster import PostgresCluster, postgres_c
 from onsite.services.handles.rabbitmq import RabbitMQ, rabbitmq
 from onsite.services.handles.s3 import S3, s3
 from onsite.services.handles.smtp import Mail, MailCatcher, smtp
+from onsite.services.handles.supervisor import Supervisor, supervisor
 from onsite.services.handles.valkey import Valkey, redis, valkey
 from onsite.services.handles.valkey_cluster import ValkeyCluster, valkey_cluster
 from onsite.services.handles.web import Web, web
@@ -37,6 +38,7 @@ __all__ = [
     "Postgres",
     "PostgresCluster",
     "RabbitMQ",
+    "Supervisor",
     "Valkey",
     "ValkeyCluster",
     "celery_worker",
@@ -56,6 +58,7 @@ __all__ = [
     "redis",
     "s3",
     "smtp",
+    "supervisor",
     "valkey",
     "valkey_cluster",
     "web",
