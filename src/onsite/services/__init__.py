@@ -7,6 +7,7 @@ from onsite.services.handles.mariadb import MariaDB, mariadb
 from onsite.services.handles.memcached import Memcached, memcached
 from onsite.services.handles.oidc import Oidc, oidc
 from onsite.services.handles.haproxy import HAProxy, haproxy
+from onsite.services.handles.load import Load, LoadResult, load
 from onsite.services.handles.memcached import Memcached, memcached
 from onsite.services.handles.nginx import Nginx, nginx
 from onsite.services.handles.pgbouncer import PgBouncer, pgbouncer
@@ -32,6 +33,8 @@ __all__ = [
     "Memcached",
     "Oidc",
     "HAProxy",
+    "Load",
+    "LoadResult",
     "Memcached",
     "Nginx",
     "PgBouncer",
@@ -49,6 +52,7 @@ __all__ = [
     "memcached",
     "oidc",
     "haproxy",
+    "load",
     "memcached",
     "nginx",
     "pgbouncer",

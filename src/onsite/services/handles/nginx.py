@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from onsite.errors import OnsiteError
 from onsite.services import process
 from onsite.services.account import server_account
@@ -188,6 +186,8 @@ def nginx(
 
 
 def _on_own_server(address: str) -> Nginx:
+    import httpx
+
     try:
         url = httpx.URL(address)
         said = httpx.get(url, timeout=5, trust_env=False).headers.get("server", "")

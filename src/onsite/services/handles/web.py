@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
-
-import httpx
+from typing import TYPE_CHECKING, Any, Literal
 
 from onsite.errors import OnsiteError
 from onsite.services import process
 from onsite.services.account import python_account
 from onsite.services.python import family, is_helper, listens, python_environment, version_of
 from onsite.services.server_handle import ServerHandle, client_library
+
+if TYPE_CHECKING:  # it takes long to import
+    import httpx
 
 Interface = Literal["asgi", "wsgi"]
 MODULE = "onsite_app"
@@ -103,12 +104,16 @@ class Web(ServerHandle):
         """A client for this site: `site.client.get("/")`."""
         self._require_open()
         if self._client is None:
+            import httpx
+
             # not by a proxy that the environment names
             self._client = httpx.Client(base_url=self.url, timeout=10, trust_env=False)
         return self._client
 
     def is_healthy(self) -> bool:
         """Ask the application: whether its health path answers in 2 s, and not with an error."""
+        import httpx
+
         self._require_open()
         try:
             answer = httpx.get(self.url + self._health, timeout=2, trust_env=False)
