@@ -2,14 +2,13 @@
 
 from onsite.services.handles.celery_worker import CeleryWorker, celery_worker
 from onsite.services.handles.faulty import Fault, FaultyLink, faulty
+from onsite.services.handles.haproxy import HAProxy, haproxy
 from onsite.services.handles.kafka import Kafka, kafka
+from onsite.services.handles.load import Load, LoadResult, load
 from onsite.services.handles.mariadb import MariaDB, mariadb
 from onsite.services.handles.memcached import Memcached, memcached
-from onsite.services.handles.oidc import Oidc, oidc
-from onsite.services.handles.haproxy import HAProxy, haproxy
-from onsite.services.handles.load import Load, LoadResult, load
-from onsite.services.handles.memcached import Memcached, memcached
 from onsite.services.handles.nginx import Nginx, nginx
+from onsite.services.handles.oidc import Oidc, oidc
 from onsite.services.handles.pgbouncer import PgBouncer, pgbouncer
 from onsite.services.handles.postgres import Postgres, postgres
 from onsite.services.handles.postgres_cluster import PostgresCluster, postgres_cluster
@@ -26,17 +25,16 @@ __all__ = [
     "CeleryWorker",
     "Fault",
     "FaultyLink",
+    "HAProxy",
     "Kafka",
+    "Load",
+    "LoadResult",
     "Mail",
     "MailCatcher",
     "MariaDB",
     "Memcached",
-    "Oidc",
-    "HAProxy",
-    "Load",
-    "LoadResult",
-    "Memcached",
     "Nginx",
+    "Oidc",
     "PgBouncer",
     "Postgres",
     "PostgresCluster",
@@ -44,17 +42,16 @@ __all__ = [
     "Supervisor",
     "Valkey",
     "ValkeyCluster",
-    "celery_worker",
     "Web",
+    "celery_worker",
     "faulty",
+    "haproxy",
     "kafka",
+    "load",
     "mariadb",
     "memcached",
-    "oidc",
-    "haproxy",
-    "load",
-    "memcached",
     "nginx",
+    "oidc",
     "pgbouncer",
     "postgres",
     "postgres_cluster",

@@ -62,8 +62,6 @@ class Recipe:
     """Finds whom it runs as; None: the current user."""
     logs: tuple[str, ...] = ()
     """Files in the data folder that it appends to; the keeper keeps them from growing for ever."""
-    address: str | None = None
-    """What to show for its address; None: 127.0.0.1 and the port."""
     taken: str = "Address already in use"
     """What its log says, in upper or lower case, when somebody else has the port."""
     address: str = ""

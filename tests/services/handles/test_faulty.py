@@ -10,11 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psutil
 import pytest
 from tests.services.owners import Owner, wait_until
 
 from onsite.errors import OnsiteError
 from onsite.services import FaultyLink, faulty, folders, postgres, valkey
+from onsite.services.account import server_account
+from onsite.services.python_program import facts
 
 
 class Echo:
@@ -213,14 +216,14 @@ def test_reset_in_the_middle_of_an_answer(link: FaultyLink, echo: Echo) -> None:
             client.recv(1)
     wait_until(lambda: echo.heard == bytes(5_000), "the server has got it all")
     link.set("down", reset_after=0)
-    with dial(link) as client, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), dial(link) as client:
         client.recv(1)
 
 
 def test_a_target_that_is_gone_resets_clients_and_may_come_back() -> None:
     with valkey() as kv, faulty(kv) as link:
         kv.stop()
-        with dial(link) as client, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), dial(link) as client:
             client.recv(1)
         kv.start()
         with dial(link) as client:
@@ -292,14 +295,25 @@ def test_faults_that_are_none(link: FaultyLink, changes: dict[str, Any], message
 
 
 def test_only_who_has_the_token_commands_it(link: FaultyLink) -> None:
-    data = link._private().folder / "data"
-    port = int((data / "control").read_text())
+    port = facts(link._private())["control"]
     for said in (b'{"token": "guess", "set": {}, "reset": true}\n', b"hello\n", b"{}\n"):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as stranger:
             stranger.sendall(said)
             assert stranger.recv(100) == b""
     assert link.counts()["accepted"] == 0
     assert link.log_tail() == ""
+
+
+def test_it_does_not_run_as_root_and_still_finds_names(echo: Echo) -> None:
+    with faulty(echo.address.replace("127.0.0.1", "localhost")) as link:
+        account = server_account()
+        entry = folders.read_entry(link._private().folder)
+        assert entry is not None
+        uids = psutil.Process(entry["pid"]).uids()
+        assert set(uids) == {os.geteuid() if account is None else account.uid}
+        with dial(link) as client:
+            client.sendall(b"x")
+            assert hear(client, 1) == b"x"
 
 
 def test_card_and_closing(echo: Echo) -> None:

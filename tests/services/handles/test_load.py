@@ -5,6 +5,7 @@ How long a request takes depends on the machine; only what is longer than a stal
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,11 +14,13 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from tests.services.owners import Owner, is_alive, wait_until
 
 from onsite.errors import OnsiteError
 from onsite.services import LoadResult, Web, faulty, folders, load, web
+from onsite.services.account import server_account
 
 STALL = 1.2
 QUIET = ("--lifespan", "off", "--no-access-log")
@@ -234,6 +237,16 @@ def test_runs_are_bounded(plain: Web, options: dict[str, Any], message: str) -> 
 def test_it_asks_nobody_else(url: str) -> None:
     with pytest.raises(OnsiteError, match="only http servers on this machine"):
         load(url, rate=1)
+
+
+def test_it_does_not_run_as_root_and_still_finds_names(plain: Web) -> None:
+    run = load(plain.url.replace("127.0.0.1", "localhost"), rate=20, seconds=1)
+    account = server_account()
+    entry = folders.read_entry(run._server.folder)
+    assert entry is not None
+    wanted = os.geteuid() if account is None else account.uid
+    wait_until(lambda: psutil.Process(entry["pid"]).uids().real == wanted, "it is unprivileged")
+    assert run.result().summary["errors"] == 0
 
 
 def test_closed_before_its_end(plain: Web) -> None:

@@ -6,22 +6,17 @@ import importlib.metadata
 import json
 import math
 import secrets
-import signal
 import socket
-import sys
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 from onsite.errors import OnsiteError
+from onsite.servers import kept
 from onsite.services import process
-from onsite.services.account import python_account
 from onsite.services.address import Target, host_port, url_of, with_address
+from onsite.services.python_program import facts, python_recipe
 from onsite.services.server_handle import ServerHandle
 
-PROXY = Path(__file__).parents[1] / "scripts" / "proxy.py"
 Way = Literal["both", "up", "down"]
 WAYS = {"both": ("up", "down"), "up": ("up",), "down": ("down",)}
 
@@ -140,9 +135,9 @@ class FaultyLink(ServerHandle):
     def _ask(
         self, faults: dict[str, dict[str, Any]] | None = None, reset: bool = False
     ) -> dict[str, int]:
-        data = self._private().folder / "data"
+        server = self._private()
         try:
-            return _command(data, {"set": faults or {}, "reset": reset})
+            return _command(server, {"set": faults or {}, "reset": reset})
         except (OSError, ValueError):
             raise OnsiteError(f"this faulty link is {self.state}; `start()` brings it back.") from (
                 None
@@ -194,17 +189,18 @@ def faulty(
     }
     host, port = host_port(target)
     faults = _changed({"up": Fault(), "down": Fault()}, direction, changes)
-    server = process.launch(
-        process.Recipe(
-            service=FaultyLink.service,
-            version=importlib.metadata.version("onsite"),
-            origin="part of onsite",
-            prepare=partial(_prepare, host, port, faults),
-            ready=_ready,
-            stop_signal=signal.SIGTERM,
-            account=python_account,
-        )
+    recipe = python_recipe(
+        "proxy",
+        {
+            "target": [host, port],
+            "faults": {name: asdict(fault) for name, fault in faults.items()},
+            "token": secrets.token_hex(16),  # all on this machine could call
+        },
+        service=FaultyLink.service,
+        version=importlib.metadata.version("onsite"),
+        origin="part of onsite",
     )
+    server = process.launch(recipe)
     return FaultyLink(url_of(target), faults, server)
 
 
@@ -219,28 +215,11 @@ def _changed(faults: dict[str, Fault], direction: str, changes: dict[str, Any]) 
         raise OnsiteError(f"a link has no fault {unknown!r}; it has {known}.") from None
 
 
-def _prepare(
-    host: str, target_port: int, faults: dict[str, Fault], data: Path, port: int
-) -> Sequence[str]:
-    (data / "token").write_text(secrets.token_hex(16), encoding="ascii")
-    first = json.dumps({name: asdict(fault) for name, fault in faults.items()})
-    words = (str(port), host, str(target_port), first)
-    return (sys.executable, "-I", "-S", str(PROXY), *words)
-
-
-def _ready(data: Path, port: int) -> bool:
-    try:
-        _command(data, {"set": {}, "reset": False})
-    except (OSError, ValueError):  # it has not begun; or the note is of the one before it
-        return False
-    return True
-
-
-def _command(data: Path, command: dict[str, Any]) -> dict[str, int]:
-    token = (data / "token").read_text(encoding="ascii")
-    port = int((data / "control").read_text(encoding="ascii"))
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(json.dumps(command | {"token": token}).encode() + b"\n")
+def _command(server: process.Server, command: dict[str, Any]) -> dict[str, int]:
+    settings = (server.folder / "data" / kept.SETTINGS).read_text(encoding="utf-8")
+    command = command | {"token": json.loads(settings)["token"]}
+    with socket.create_connection(("127.0.0.1", facts(server)["control"]), timeout=5) as connection:
+        connection.sendall(json.dumps(command).encode() + b"\n")
         with connection.makefile("rb") as answers:
             answer: dict[str, int] = json.loads(answers.readline())
     return answer

@@ -16,31 +16,26 @@ hides in the percentiles ("coordinated omission", Gil Tene). Three things keep t
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import math
-import signal
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from onsite.errors import OnsiteError
 from onsite.services import process
-from onsite.services.account import python_account
 from onsite.services.address import Target, host_port, url_of
 from onsite.services.handle import Handle
-from onsite.services.python import python_environment
+from onsite.services.python_program import python_recipe
 
 if TYPE_CHECKING:  # they take long to import, and most notebooks do not use this handle
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
 
-GENERATOR = Path(__file__).parents[1] / "scripts" / "generate.py"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MOST_SECONDS = 120.0
 MOST_RATE = 5_000.0
@@ -271,7 +266,7 @@ def load(
         OnsiteError: the target is elsewhere, or an amount makes no sense or is too much.
     """
     url = url_of(target)
-    host, _ = host_port(target)
+    host, port = host_port(target)
     if urlsplit(url).scheme not in ("http", "https") or host not in LOOPBACK:
         raise OnsiteError(f"load() asks only http servers on this machine, not {host}.")
     if rate is None and clients is None:
@@ -306,17 +301,18 @@ def load(
         "in_flight": IN_FLIGHT,
         "most": MOST_REQUESTS,
     }
+    recipe = python_recipe(
+        "generate",
+        order,
+        service=Load.service,
+        version=importlib.metadata.version("onsite"),
+        origin=f"part of onsite, with aiohttp {importlib.metadata.version('aiohttp')}",
+    )
     server = process.launch(
-        process.Recipe(
-            service=Load.service,
-            version=importlib.metadata.version("onsite"),
-            origin=f"part of onsite, with aiohttp {importlib.metadata.version('aiohttp')}",
-            prepare=partial(_prepare, order),
+        replace(
+            recipe,
             ready=lambda data, port: True,  # it need not answer anybody
-            stop_signal=signal.SIGTERM,
-            environment=python_environment(),
-            account=python_account,
-            address=f"to {host_port(target)[0]}:{host_port(target)[1]}",
+            address=f"to {host}:{port}",
         )
     )
     return Load(url, _in_words(rate, clients, seconds, arrivals), server)
@@ -332,11 +328,6 @@ def _in_words(rate: float | None, clients: int | None, seconds: float, arrivals:
         return f"open model, {rate:g} requests a second ({arrivals}) for {seconds:g} s"
     pace = "" if rate is None else f" with a schedule of {rate:g} requests a second"
     return f"closed model, {clients} client{'s' if clients > 1 else ''}{pace} for {seconds:g} s"
-
-
-def _prepare(order: dict[str, Any], data: Path, port: int) -> Sequence[str]:
-    (data / "order.json").write_text(json.dumps(order), encoding="utf-8")
-    return (sys.executable, str(GENERATOR))
 
 
 def _read(rows: Path) -> pd.DataFrame:

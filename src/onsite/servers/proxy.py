@@ -1,17 +1,19 @@
 """The process behind `faulty()`: passes TCP connections on, as badly as it is told to."""
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401 (to find names; there is no importing later on)
 import contextlib
+import encodings.idna  # noqa: F401
 import hmac
 import json
 import random
 import socket
 import struct
-import sys
 from asyncio import StreamReader, StreamWriter
-from pathlib import Path
 from time import monotonic
 from typing import Any
+
+from onsite.servers import kept
 
 CHUNK = 1 << 16
 RESET = struct.pack("ii", 1, 0)  # closing a socket that lingers for 0 s sends RST, not FIN
@@ -53,9 +55,9 @@ class Direction:
 class Proxy:
     """The link: it delays, and drops nothing, as TCP does with lost packets."""
 
-    def __init__(self, host: str, port: int, faults: dict[str, dict[str, Any]]) -> None:
-        self.target = (host, port)
-        self.directions = {name: Direction(faults[name]) for name in ("up", "down")}
+    def __init__(self, wanted: dict[str, Any]) -> None:
+        self.target, self.token = wanted["target"], wanted["token"]
+        self.directions = {name: Direction(wanted["faults"][name]) for name in ("up", "down")}
         self.served: dict[asyncio.Task[Any] | None, list[StreamWriter]] = {}
         self.accepted = 0
 
@@ -80,11 +82,10 @@ class Proxy:
 
     async def obey(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Take commands, lines of JSON, from who knows the token: faults, or a reset of all."""
-        token = await asyncio.to_thread(Path("token").read_text)
         with contextlib.suppress(OSError, ValueError, KeyError):  # a stranger
             while line := await reader.readline():
                 command = json.loads(line)
-                if not hmac.compare_digest(command["token"], token):
+                if not hmac.compare_digest(command["token"], self.token):
                     break
                 for name, fault in command["set"].items():
                     self.directions[name].set(fault)
@@ -133,15 +134,16 @@ def break_off(ends: list[StreamWriter]) -> None:
         end.transport.abort()
 
 
-async def main(port: str, host: str, target_port: str, faults: str) -> None:
-    """Listen on `port` until the process is ended."""
-    proxy = Proxy(host, int(target_port), json.loads(faults))
+async def main() -> None:
+    """Listen on the wanted port until the process is ended."""
+    wanted = kept.settings()
+    proxy = Proxy(wanted)
     control = await asyncio.start_server(proxy.obey, "127.0.0.1", 0)
-    listener = await asyncio.start_server(proxy.serve, "127.0.0.1", int(port))
-    Path("control.new").write_text(str(control.sockets[0].getsockname()[1]))
-    Path("control.new").rename("control")
+    listener = await asyncio.start_server(proxy.serve, "127.0.0.1", wanted["port"])
+    kept.drop_root(wanted["account"])
+    kept.say_ready(control=control.sockets[0].getsockname()[1])
     await listener.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    asyncio.run(main())

@@ -1,6 +1,6 @@
 """The process behind `load()`: sends requests by a schedule and notes what becomes of them.
 
-It reads `order.json` in its folder and writes `rows.csv` when it is done, or told to end (SIGTERM).
+It writes `rows.csv` in its folder when it is done, or told to end (SIGTERM).
 Times are seconds since its start. A request is `scheduled` when it should be sent, whatever the
 server does meanwhile, and `started` when it is. What has not been answered in the end is noted too:
 to leave it out would be to leave out the slowest.
@@ -9,9 +9,10 @@ to leave it out would be to leave out the slowest.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401 (to find names; there is no importing later on)
 import csv
+import encodings.idna  # noqa: F401
 import itertools
-import json
 import math
 import random
 import signal
@@ -21,6 +22,8 @@ from time import monotonic
 from typing import Any
 
 import aiohttp
+
+from onsite.servers import kept
 
 COLUMNS = ("client", "scheduled", "started", "ended", "status", "bytes", "error")
 
@@ -139,8 +142,10 @@ async def run(order: dict[str, Any]) -> list[list[Any]]:
 
 
 def main() -> None:
-    """Run the order of this folder."""
-    rows = asyncio.run(run(json.loads(Path("order.json").read_text(encoding="utf-8"))))
+    """Do what is wanted."""
+    wanted = kept.settings()
+    kept.drop_root(wanted["account"])
+    rows = asyncio.run(run(wanted))
     with Path("rows.new").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
