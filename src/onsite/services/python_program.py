@@ -40,6 +40,18 @@ def search_path() -> str:
     return os.pathsep.join(dict.fromkeys([ours, *(str(Path(p).absolute()) for p in sys.path)]))
 
 
+def python_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What programs of this Python are told, such as web servers: its commands and modules."""
+    programs = (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))
+    return {
+        "PATH": os.pathsep.join(programs),
+        "PYTHONPATH": search_path(),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **(more or {}),
+    }
+
+
 def python_recipe(
     module: str,
     settings: Mapping[str, Any],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import signal
@@ -227,13 +228,13 @@ def test_an_application_that_holds_a_connection_is_refused_with_a_reason() -> No
 
 
 def test_a_server_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from onsite.services import python
-
     def missing(name: str) -> str:
-        raise python.importlib.metadata.PackageNotFoundError(name)
+        raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(python.importlib.metadata, "version", missing)
-    with pytest.raises(OnsiteError, match="no hypercorn in this environment; `pip install hyp"):
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    with pytest.raises(
+        OnsiteError, match=r"no hypercorn in this Python; install it with `pip inst"
+    ):
         web(asgi_app(), "hypercorn")
 
 

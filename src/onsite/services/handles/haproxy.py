@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from onsite.errors import OnsiteError
 from onsite.services import process
 from onsite.services.address import Target, fill, groups, written_out
+from onsite.services.family import listens
 from onsite.services.packages import cure, package_of
 from onsite.services.programs import Program, Wheel, find_program
-from onsite.services.python import listens
 from onsite.services.server_handle import ServerHandle
 
 if TYPE_CHECKING:  # it takes long to import

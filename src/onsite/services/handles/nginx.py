@@ -18,9 +18,9 @@ from onsite.errors import OnsiteError
 from onsite.services import process
 from onsite.services.account import server_account
 from onsite.services.address import Target, fill, groups, written_out
+from onsite.services.family import family, listens
 from onsite.services.packages import cure, package_of
 from onsite.services.programs import Program, Wheel, find_program
-from onsite.services.python import family, listens
 from onsite.services.server_handle import ServerHandle
 
 PACKAGE = package_of("nginx")

@@ -21,7 +21,8 @@ from typing import Any
 from onsite.errors import OnsiteError
 from onsite.services import process
 from onsite.services.account import python_account
-from onsite.services.python import listens, python_environment, version_of
+from onsite.services.family import listens
+from onsite.services.python_program import installed_version, python_environment
 from onsite.services.server_handle import ServerHandle
 
 Program = str | Sequence[str] | Mapping[str, Any]
@@ -201,7 +202,7 @@ def supervisor(programs: Mapping[str, Program]) -> Supervisor:
             raise OnsiteError(f"a program's name has letters, digits, _, . and -, not {name!r}.")
         if isinstance(program, Mapping) and "command" not in program:
             raise OnsiteError(f"the program {name} has no `command`.")
-    version = version_of("supervisor")
+    version = installed_version("supervisor", "supervisor")
     password = secrets.token_hex(8)
     server = process.launch(
         process.Recipe(

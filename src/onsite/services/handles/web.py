@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from onsite.errors import OnsiteError
 from onsite.services import process
 from onsite.services.account import python_account
-from onsite.services.python import family, is_helper, listens, python_environment, version_of
+from onsite.services.family import family, is_helper, listens
+from onsite.services.python_program import installed_version, python_environment
 from onsite.services.server_handle import ServerHandle, client_library
 
 if TYPE_CHECKING:  # it takes long to import
@@ -184,7 +185,7 @@ def web(
     if workers < 1:
         raise OnsiteError(f"a web server needs at least one worker, not {workers}.")
     kind = KINDS[server]
-    version = version_of(server)
+    version = installed_version("web", server)
     wanted = interface or (kind.interfaces[0] if isinstance(app, str) else _interface(app))
     if wanted not in kind.interfaces:
         raise OnsiteError(
