@@ -181,6 +181,7 @@ def test_results_are_ready_to_plot(plain: Web) -> None:
         assert axes.lines and all(np.isfinite(line.get_ydata()).all() for line in axes.lines)
         plt.close(axes.figure)
     assert "open model, 100 requests a second" in found._repr_html_()
+    assert "99.9 %" in found._repr_html_()
     assert "99.9" in repr(found)
 
 

@@ -146,7 +146,7 @@ class LoadResult:
 
     def _repr_html_(self) -> str:
         """The same for notebooks."""
-        table = self.percentiles().style.format("{:.4f} s").to_html()
+        table = self.percentiles().style.format("{:.4f} s").format_index("{:g} %").to_html()
         return f"<div>{self._headline()}</div>{table}"
 
     def _headline(self) -> str:
