@@ -5,6 +5,7 @@ Each command imports what it needs when it runs, so that `onsite --help` is inst
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from typing import Annotated
 
@@ -337,6 +338,32 @@ def services_stop() -> None:
         console.print(f"stopped {one.service} {one.version} at {one.address}", highlight=False)
     if not stopped:
         console.print("No server runs.")
+
+
+@services_app.command("add")
+def services_add(
+    name: Annotated[str, typer.Argument(help="a service, such as memcached or rabbitmq")],
+) -> None:
+    """Fetch a service's program from Debian or Ubuntu into the course's cache, without root.
+
+    Services written in Python are fetched with pip into the course's own environment.
+    """
+    from onsite.services import debian
+    from onsite.services.packages import package_of, ways
+
+    package = package_of(name)
+    if not package.debian:
+        pip = [sys.executable, "-m", "pip", "install", *package.pip.split()]
+        if subprocess.run(pip).returncode:
+            raise OnsiteError(f"{name} was not added: pip failed. People add it by {ways(name)}.")
+        return
+    try:
+        tree = debian.fetch(package.debian)
+    except OnsiteError as error:
+        raise OnsiteError(
+            f"{name} was not added: {error} People add it by {ways(name)}."
+        ) from error
+    console.print(f"{name}: {tree.origin} ({tree.root.parent})", highlight=False, soft_wrap=True)
 
 
 def main() -> None:

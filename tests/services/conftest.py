@@ -14,6 +14,7 @@ import pytest
 from tests.services.owners import SOURCE, Owner, is_alive, is_open, wait_until
 
 from onsite.services import folders, handle
+from onsite.services.running import VARIABLES
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -22,8 +23,11 @@ def runtime() -> Iterator[Path]:
     # not pytest's own temporary folder: root's is 0700, and servers of root run as nobody
     folder = Path(tempfile.mkdtemp(prefix="onsite-tests-"))
     folder.chmod(0o711)
+    packages = folders.home() / "packages"  # what was fetched once is not fetched by each run
     before = os.environ.get("ONSITE_RUNTIME")
     os.environ["ONSITE_RUNTIME"] = str(folder / "runtime")
+    (folder / "runtime").mkdir()
+    (folder / "runtime" / "packages").symlink_to(packages)
     yield folder / "runtime"
     handle.close_all()
     left = list(folders.server_folders())
@@ -38,8 +42,8 @@ def runtime() -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def no_servers_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the tests may have servers of their own; they are not for tests."""
-    monkeypatch.delenv("ONSITE_POSTGRES_URL", raising=False)
-    monkeypatch.delenv("ONSITE_REDIS_URL", raising=False)
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
 
 
 @pytest.fixture
@@ -48,7 +52,8 @@ def own() -> Iterator[Callable[..., Owner]]:
     owners: list[Owner] = []
 
     def make(code: str, *, command: tuple[str, ...] = (sys.executable,), **options: Any) -> Owner:
-        environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+        inherited = os.environ.get("PYTHONPATH", "")
+        environment = os.environ | {"PYTHONPATH": f"{SOURCE}:{inherited}".rstrip(":")}
         owners.append(Owner(code, command, **({"env": environment} | options)))
         return owners[-1]
 

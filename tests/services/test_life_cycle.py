@@ -41,6 +41,37 @@ def test_nothing_is_left_when_the_owner_ends(
     assert_gone(servers)
 
 
+EVERY = {
+    "mariadb": "mariadb()",
+    "memcached": "memcached()",
+    "pgbouncer": "pgbouncer(postgres())",
+    "postgres_cluster": "postgres_cluster()",
+    "postgres with settings": "postgres(work_mem='8MB')",
+    "rabbitmq": "rabbitmq()",
+    "valkey_cluster": "valkey_cluster()",
+    "valkey with a replica": "valkey(persistence='aof').replica()",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("service", EVERY)
+def test_nothing_is_left_of_any_service_when_the_owner_is_killed(
+    own: Own, assert_gone: Gone, service: str
+) -> None:
+    owner = own(
+        f"import onsite.services; from onsite.services import *\nhandle = {EVERY[service]}\n"
+        "import psutil\n"
+        "all_of_it = psutil.Process().children(recursive=True)\n"
+        "say(describe()); say([one.pid for one in all_of_it]); time.sleep(60)\n"
+    )
+    servers, processes = owner.hear(), owner.hear()
+    assert len(processes) >= 2 * len(servers)
+    os.kill(owner.process.pid, signal.SIGKILL)
+    assert_gone(servers)
+    for pid in processes:
+        wait_until(lambda: not is_alive(pid), f"process {pid} is gone")  # noqa: B023
+
+
 def test_nothing_is_left_after_sigkill_while_a_forked_child_holds_the_pipe(
     own: Own, assert_gone: Gone
 ) -> None:

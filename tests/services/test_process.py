@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.services.owners import wait_until
+from tests.services.owners import is_alive, wait_until
 
 from onsite.errors import OnsiteError
 from onsite.services import folders, process, valkey
@@ -59,9 +61,9 @@ def test_a_program_that_cannot_run() -> None:
 
 def test_an_error_before_the_start_leaves_nothing() -> None:
     def prepare(data: Path, port: int) -> Sequence[str]:
-        raise OSError("the disk is full")
+        raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="the disk is full"):
+    with pytest.raises(OnsiteError, match=r"Sample cannot be started .*No space left on device"):
         process.launch(recipe(prepare))
 
 
@@ -132,3 +134,39 @@ def test_servers_do_not_get_the_learners_environment(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PGPORT", "1")
     monkeypatch.setenv("SECRET_TOKEN", "x")
     assert not {"PGPORT", "SECRET_TOKEN"} & set(process.server_environment())
+
+
+@pytest.mark.parametrize("end", ["stop", "kill", "close", "by itself"])
+def test_nothing_that_a_server_leaves_behind_lives_on(end: str) -> None:
+    # a child in its own session, and a child of that child, as supervisors make them
+    script = (
+        "setsid sh -c 'sleep 61 & echo $!; exec sleep 62' & echo $!;"
+        "while [ ! -e end ]; do sleep 0.05; done"
+    )
+    server = process.launch(recipe(lambda data, port: ("/bin/sh", "-c", script), ready=True))
+    wait_until(lambda: len(server.log_tail().split()) == 2, "it has made its processes")
+    left = [int(word) for word in server.log_tail().split()]
+    assert all(map(is_alive, left))
+    if end == "by itself":
+        (server.folder / "data" / "end").touch()
+        wait_until(lambda: server.state == "exited with code 0", "it has ended")
+    else:
+        getattr(server, end)()
+    assert not any(map(is_alive, left))
+    server.close()
+
+
+def test_logs_do_not_grow_for_ever() -> None:
+    script = (
+        "line=$(printf %01000d 0); i=0; while [ $i -lt 40000 ]; do echo $i $line; "
+        "[ $i -lt 500 ] && echo $i >> rows; i=$((i+1)); done; echo done; exec sleep 60"
+    )
+    written = replace(recipe(lambda data, port: ("/bin/sh", "-c", script), True), logs=("rows",))
+    server = process.launch(written)
+    wait_until(lambda: server.log_tail(1) == "done", "it has written 40 MB")
+    log = server.folder / "log"
+    wait_until(lambda: log.stat().st_size < 36 << 20, "its log is shortened")
+    first = log.open(encoding="ascii").readline()
+    assert re.fullmatch(r"\d+ 0{1000}\n", first), "the log begins with a whole line"
+    assert (server.folder / "data" / "rows").read_text().split()[-1] == "499"
+    server.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,9 +85,12 @@ def test_own_servers_are_named_without_their_passwords() -> None:
 
 
 def test_every_override_is_known() -> None:
-    from onsite.services.handles import postgres, valkey
-
-    assert set(running.VARIABLES) == {postgres.VARIABLE, valkey.VARIABLE}
+    handles = Path(running.__file__).parent / "handles"
+    named = re.findall(r"ONSITE_\w+_URL", "".join(p.read_text() for p in handles.glob("*.py")))
+    assert set(named) <= set(running.VARIABLES)
+    assert {"ONSITE_POSTGRES_URL", "ONSITE_REDIS_URL", "ONSITE_RABBITMQ_URL"} <= {
+        *running.VARIABLES
+    }
 
 
 def test_a_damaged_entry_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,3 +64,19 @@ def server_account() -> Account | None:
             "run onsite as an ordinary user."
         ) from None
     return Account(nobody.pw_uid, nobody.pw_gid)
+
+
+def python_account() -> Account | None:
+    """Find the account for servers that are Python programs of this environment.
+
+    As `server_account`, but None also where the account cannot reach the interpreter or a folder
+    of modules. Those are not copied: an environment is large, and a notebook's modules change.
+    """
+    account = server_account()
+    if account is None:
+        return None
+    found = (Path(sys.executable), Path(sys.executable).resolve())
+    modules = (Path(place).resolve() for place in sys.path if Path(place).exists())
+    if all(map(account.can_run, found)) and all(map(account.can_enter, modules)):
+        return account
+    return None

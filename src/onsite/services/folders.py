@@ -5,6 +5,7 @@ Below `home()`::
     servers/<id>/       one running server: lock, entry.json, log, data/
     templates/<key>/    data folders made once and copied from then on
     programs/<key>/     copies of programs that the servers' account could not reach
+    packages/<name>/    Debian packages, unpacked
 
 Each server's keeper holds a lock (flock) on its folder for as long as it lives. The kernel lets go
 of it however the keeper ends, so a folder that can be locked is stale: no process id is trusted.
@@ -78,7 +79,7 @@ def _usable(path: Path) -> Path:
     path = path.resolve()
     if account is not None and not account.can_enter(path):
         raise PermissionError(0, "the account nobody, which servers run as, cannot reach it")
-    for name in ("servers", "templates", "programs"):
+    for name in ("servers", "templates", "programs", "packages"):
         (path / name).mkdir(mode=mode, exist_ok=True)
         (path / name).chmod(mode)
     return path
@@ -183,3 +184,11 @@ def free_tree(path: Path) -> None:
         if not path.exists():
             return
         time.sleep(0.1)
+
+
+def open_to_all(tree: Path) -> None:
+    """Let everybody read `tree`, whatever the mask was when its original was made."""
+    for path in (tree, *tree.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444))

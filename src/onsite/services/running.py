@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 from onsite.errors import OnsiteError
 from onsite.services import folders
+from onsite.services.packages import PACKAGES
 
 STOP_SECONDS = 15.0
-VARIABLES = ("ONSITE_POSTGRES_URL", "ONSITE_REDIS_URL")
+VARIABLES = tuple(package.variable for package in PACKAGES.values() if package.variable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class Running:
 def overrides() -> dict[str, str]:
     """Variables that name a server of the user's own, with its address without the password."""
     set_ones = ((name, os.environ.get(name)) for name in VARIABLES)
-    return {name: urlsplit(url).netloc.rpartition("@")[2] for name, url in set_ones if url}
+    # an address without a scheme, as Kafka's clients take it, has no netloc
+    return {name: (urlsplit(url).netloc or url).rpartition("@")[2] for name, url in set_ones if url}
 
 
 def running() -> list[Running]:

@@ -208,3 +208,104 @@ def test_a_failing_start_shows_its_log_and_leaves_nothing(
         postgres()
     assert list(folders.server_folders()) == []
     assert process._servers == []
+
+
+def test_settings_of_its_own_server() -> None:
+    with postgres() as shared, postgres(work_mem="7MB", search_path="it's, public") as own:
+        for name, value in (("work_mem", "7MB"), ("search_path", "it's, public")):
+            asked = f"SELECT current_setting('{name}')"
+            with own.connect() as mine, shared.connect() as others:
+                assert mine.execute(asked).fetchone() == (value,)
+                assert others.execute(asked).fetchone() != (value,)
+        server = own._server
+    assert server is not None and not server.folder.exists()
+    with postgres() as shared:
+        assert shared.state == "running"
+
+
+def test_a_setting_that_does_not_exist_is_named_and_nothing_is_left() -> None:
+    before = list(folders.server_folders())
+    with pytest.raises(OnsiteError, match=r'(?s)did not start.*parameter "no_such_setting"'):
+        postgres(no_such_setting=1)
+    assert list(folders.server_folders()) == before
+
+
+def test_settings_on_an_own_server(pg: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONSITE_POSTGRES_URL", pg.url)
+    with postgres(work_mem="7MB") as own, own.connect() as connection:
+        assert connection.execute("SHOW work_mem").fetchone() == ("7MB",)
+    before = databases(pg)
+    with pytest.raises(OnsiteError, match=r"max_connections.* cannot be changed"):
+        postgres(max_connections=5)
+    assert databases(pg) == before
+
+
+def test_by_socket(pg: Postgres) -> None:
+    with psycopg.connect(pg.socket_url) as connection:
+        asked = "SELECT inet_server_addr(), current_database()"
+        assert connection.execute(asked).fetchone() == (None, pg.name)
+    with pytest.raises(psycopg.OperationalError, match="no password supplied"):
+        psycopg.connect(pg.socket_url.replace(pg.url.split("@")[0].split(":")[2], ""))
+
+
+def test_a_path_too_long_for_a_socket(own: Callable[..., Owner], runtime: Path) -> None:
+    long = runtime.with_name("long" * 25)
+    owner = own(
+        "from onsite.errors import OnsiteError\n"
+        "pg = postgres()\n"
+        "with pg.connect() as c: say(c.execute('SELECT 1').fetchone())\n"
+        "try: pg.socket_url\n"
+        "except OnsiteError as error: say(str(error))\n",
+        env=os.environ | {"ONSITE_RUNTIME": str(long)},
+    )
+    assert owner.hear() == [1]
+    said = owner.hear()
+    assert "too long for one; set ONSITE_RUNTIME to a folder with a shorter path" in said
+    assert owner.end() == 0
+
+
+def test_extensions_for_search(pg: Postgres) -> None:
+    with pg.connect() as connection:
+        connection.execute("CREATE EXTENSION vector; CREATE EXTENSION pg_trgm")
+        row = connection.execute(
+            "SELECT '[0,3]'::vector <-> '[4,0]'::vector, similarity('word', 'word')"
+        )
+        assert row.fetchone() == (5.0, 1.0)
+
+
+def test_explain_gives_a_tree(pg: Postgres) -> None:
+    with pg.connect(autocommit=True) as connection:
+        connection.execute("CREATE TABLE customers AS SELECT generate_series(1, 100) AS id")
+        connection.execute(
+            "CREATE TABLE orders AS SELECT n AS id, n % 100 + 1 AS customer"
+            " FROM generate_series(1, 5000) AS n"
+        )
+        connection.execute("CREATE INDEX by_customer ON orders (customer)")
+        connection.execute("ANALYZE customers, orders")
+        query = (
+            "SELECT count(*) FROM customers c JOIN orders o ON o.customer = c.id WHERE c.id < %s"
+        )
+        plan = pg.explain(query, [11])
+        assert plan.kind == "Aggregate"
+        assert (plan.rows, plan.loops) == (1, 1)
+        (orders,) = (node for node in plan.find("Scan") if node.target.startswith("orders"))
+        assert orders.loops * (orders.rows or 0) in (500, 5000)
+        assert plan.milliseconds is not None and orders.milliseconds is not None
+        assert plan.milliseconds >= orders.milliseconds
+        lookup = "SELECT * FROM orders WHERE customer = 7 ORDER BY id"
+        assert pg.explain(lookup).find("Index")
+        connection.execute("SET enable_indexscan = off; SET enable_bitmapscan = off")
+        here = pg.explain(lookup, connection=connection)
+        assert not here.find("Index")
+        (scan,) = here.find("Seq Scan")
+        assert (scan.rows, scan.target) == (50, "orders")
+        assert "Filter: (customer = 7)" in scan.conditions
+
+
+def test_explain_changes_nothing(pg: Postgres) -> None:
+    with pg.connect(autocommit=True) as connection:
+        connection.execute("CREATE TABLE t AS SELECT generate_series(1, 3) AS x")
+        assert pg.explain("DELETE FROM t").find("ModifyTable")
+        planned = pg.explain("DELETE FROM t", analyze=False)
+        assert planned.rows is None and planned.milliseconds is None
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (3,)

@@ -10,12 +10,14 @@ import pytest
 from redis import AuthenticationError, Redis
 from redis import ConnectionError as Unreachable
 from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 from redis.retry import Retry
 from tests.services.owners import Owner, wait_until
 
 from onsite.errors import OnsiteError
-from onsite.services import Valkey, redis, valkey
+from onsite.services import Valkey, faulty, redis, valkey
 from onsite.services.handles import valkey as module
+from onsite.services.handles.valkey import Persistence
 
 
 @pytest.fixture
@@ -193,3 +195,61 @@ def test_an_owner_that_lost_its_claim_does_not_empty_the_next_ones_keys(
         wait_until(lambda: loser.state != "running", "the loss is noticed")
         loser.close()
         assert client.get("precious") == b"1"
+
+
+@pytest.mark.parametrize(
+    ("persistence", "after_stop", "after_kill"),
+    [("none", None, None), ("aof", "1", "2"), ("snapshot", "1", None)],
+)
+def test_what_is_kept(
+    persistence: Persistence, after_stop: str | None, after_kill: str | None
+) -> None:
+    with valkey(persistence=persistence) as kv:
+        kv.client.set("stopped", 1)
+        kv.stop()
+        kv.start()
+        assert kv.client.get("stopped") == after_stop
+        kv.client.set("killed", 2)
+        kv.kill()
+        assert kv.state == "stopped"
+        kv.start()
+        assert kv.client.get("killed") == after_kill
+        assert kv.client.get("stopped") == after_stop
+
+
+def test_a_persistence_that_does_not_exist() -> None:
+    with pytest.raises(OnsiteError, match="no persistence 'disk'; there are none, aof, snapshot"):
+        valkey(persistence="disk")  # type: ignore[arg-type]
+
+
+def test_a_replica_behind_a_link_that_is_cut(kv: Valkey) -> None:
+    kv.client.set("k", "old")
+    with faulty(kv) as link, kv.replica(through=link) as copy:
+        assert copy.client.get("k") == "old"
+        link.cut()
+        kv.client.set("k", "new")
+        assert kv.client.wait(1, 200) == 0
+        assert copy.client.get("k") == "old"
+        link.heal()
+        assert kv.client.wait(1, 10_000) == 1
+        assert copy.client.get("k") == "new"
+
+
+def test_a_replica_can_be_promoted(kv: Valkey) -> None:
+    kv.client.set("k", "v")
+    with kv.replica() as copy:
+        with pytest.raises(ResponseError, match="read only replica"):
+            copy.client.set("k", "w")
+        kv.kill()
+        copy.client.replicaof("NO", "ONE")
+        assert copy.client.set("k", "w")
+
+
+def test_own_server_has_its_own_persistence_and_replicas(theirs: Valkey) -> None:
+    with pytest.raises(OnsiteError, match="your own matter; unset ONSITE_REDIS_URL"):
+        valkey(persistence="aof")
+    with valkey() as own:
+        with pytest.raises(OnsiteError, match="gets no replicas here"):
+            own.replica()
+        with pytest.raises(OnsiteError, match="is your own; stop and start it yourself"):
+            own.kill()

