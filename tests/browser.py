@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,19 +29,29 @@ def find_chromium(playwright: Playwright) -> str:
         RuntimeError: there is none and none can be installed. Browser tests fail then; they are
             never skipped.
     """
-    for name in NAMES:
-        if found := shutil.which(name):
-            return found
     downloaded = Path(playwright.chromium.executable_path)
-    if not downloaded.exists() and shutil.which("apt-get") and os.geteuid() == 0:
-        subprocess.run(["apt-get", "install", "--yes", "--quiet", "chromium"], check=False)
-        if found := shutil.which("chromium"):
-            return found
-    if downloaded.exists():
-        return str(downloaded)
+    for install in (None, _from_debian, _from_playwright):
+        if install:
+            install()
+        for name in NAMES:
+            if found := shutil.which(name):
+                return found
+        if downloaded.exists():
+            return str(downloaded)
     raise RuntimeError(
         "no Chromium for the browser tests: put one on PATH, or run playwright install chromium"
     )
+
+
+def _from_debian() -> None:
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        # A new machine has no package lists yet.
+        subprocess.run(["apt-get", "update", "--quiet"], check=False)
+        subprocess.run(["apt-get", "install", "--yes", "--quiet", "chromium"], check=False)
+
+
+def _from_playwright() -> None:
+    subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
 
 
 @contextmanager
