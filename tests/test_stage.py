@@ -232,6 +232,21 @@ def test_a_wait_with_a_timeout_is_refused_even_if_the_answer_swallows_it(wait, s
         stage.call(play, *made)
 
 
+def test_a_call_that_spins_may_still_clean_up():
+    cleaned = []
+
+    def spin():
+        try:
+            while True:
+                pass
+        finally:
+            cleaned.append(sum(range(10)))
+
+    with pytest.raises(StandstillError, match="spins"), Stage(limit=500) as stage:
+        stage.call(lambda: spin())
+    assert cleaned == [45]
+
+
 def test_a_call_that_sleeps_is_refused_and_others_may_sleep():
     with pytest.raises(StandstillError, match="sleeps for 30 s"), Stage() as stage:
         time.sleep(0)

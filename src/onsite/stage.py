@@ -44,6 +44,13 @@ _CROSSED_LIBRARIES = ("collections", "contextlib", "queue")
 sys._getframe().f_trace_opcodes = True
 
 
+def _ask_no_more(frame: types.FrameType | None) -> None:
+    # For the same crash: what a trace function raises ends the trace, and the frames go on.
+    while frame is not None:
+        frame.f_trace_opcodes = False
+        frame = frame.f_back
+
+
 class StandstillError(AssertionError):
     """A call waits in a way that the stage refuses: for ever by itself, by spinning, by a clock."""
 
@@ -275,7 +282,11 @@ class Stage(AbstractContextManager["Stage"]):
             frame.f_trace_lines = False
         elif event == "opcode":
             actor.trail.append((frame.f_code, frame.f_lasti))
-            self._step(actor)
+            try:
+                self._step(actor)
+            except StandstillError:
+                _ask_no_more(frame)
+                raise
         return frame.f_trace
 
     def _step(self, actor: Actor) -> None:
