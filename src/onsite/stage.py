@@ -284,7 +284,7 @@ class Stage(AbstractContextManager["Stage"]):
             actor.trail.append((frame.f_code, frame.f_lasti))
             try:
                 self._step(actor)
-            except StandstillError:
+            except (StandstillError, _Curtain):
                 _ask_no_more(frame)
                 raise
         return frame.f_trace
@@ -295,9 +295,11 @@ class Stage(AbstractContextManager["Stage"]):
                 f"a call was still busy after {self._limit:,} instructions: it spins, where it "
                 "should wait to be woken"
             )
-        following = self._before_step(actor)
+        following = None if self._closing else self._before_step(actor)
         if following in self._ready() and following is not actor:
             self._give(following, actor)
+        if self._closing:
+            raise _Curtain
 
     def _give(self, following: Actor | None, me: Actor | None) -> None:
         self._turn = following
