@@ -11,6 +11,7 @@ folder to the first answer, and from the stop signal to the end.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import statistics
@@ -25,6 +26,7 @@ from pathlib import Path
 from smtplib import SMTP
 from typing import Any
 
+import httpx
 import psutil
 from celery import Celery
 from redis import Redis
@@ -49,6 +51,11 @@ def send_mail(post: Any) -> None:
     with SMTP(post.host, post.port) as client:
         client.sendmail("a@example.org", ["b@example.org"], "Subject: x\n\nx")
     post.wait(1)
+
+
+def gunicorn() -> services.Web:
+    """The application that Python itself has for tries."""
+    return services.web("wsgiref.simple_server:demo_app", "gunicorn")
 
 
 def produce(kafka: Any) -> None:
@@ -98,6 +105,21 @@ CASES = {
         lambda kv: services.faulty(kv),
         lambda link: Redis.from_url(link.url).ping(),
         before=lambda: services.valkey(),
+    ),
+    "web": Case(lambda _: gunicorn(), lambda site: site.client.get("/")),
+    "nginx": Case(
+        lambda site: services.nginx(app=[site]),
+        lambda front: httpx.get(front.url),
+        before=lambda: gunicorn(),
+    ),
+    "haproxy": Case(
+        lambda site: services.haproxy(app=[site]),
+        lambda front: httpx.get(front.url),
+        before=lambda: gunicorn(),
+    ),
+    "supervisor": Case(
+        lambda _: services.supervisor({"worker": {"command": "sleep 600", "startsecs": 0}}),
+        lambda sv: sv.wait("worker"),
     ),
     "kafka": Case(lambda _: services.kafka(), produce),
     "celery_worker": Case(
@@ -190,6 +212,8 @@ def by_hand(recipe: process.Recipe) -> Measured:
                 umask=0o077,
                 **identity,
             )
+        # by this some handles tell their own processes from strangers
+        Path(name, "entry.json").write_text(json.dumps({"pid": server.pid}), encoding="utf-8")
         while not recipe.ready(data, port):
             if server.poll() is not None:
                 raise RuntimeError(f"{recipe.service} ended: {Path(name, 'log').read_text()}")

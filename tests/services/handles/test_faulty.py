@@ -350,4 +350,3 @@ def test_a_port_that_is_taken_meanwhile(echo: Echo, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(process, "free_port", lambda: next(ports))
     with faulty(echo.address) as link:
         assert link.name.endswith(f":{free}")
-    assert not list(folders.server_folders()) or link._closed
