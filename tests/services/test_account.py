@@ -31,9 +31,19 @@ PACKAGES = (
     "psutil*",
     "typing_extensions*",
     "async_timeout*",
+    "confluent_kafka*",
+    "aiosmtpd*",
+    "atpublic*",
+    "public",
+    "attr",
+    "attrs*",
 )
 SCRIPT = """
-pg, kv = postgres(), valkey()
+from onsite.services import kafka, smtp
+pg, kv, k, post = postgres(), valkey(), kafka(), smtp()
+k.create_topic("t")
+post.connect().sendmail("a@example.org", ["b@example.org"], "Subject: Hi\\n\\nText")
+assert [mail.subject for mail in post.mails] == ["Hi"]
 with pg.connect() as connection:
     connection.execute("CREATE TABLE t AS SELECT generate_series(1, 3) AS x")
     rows = connection.execute("SELECT count(*) FROM t").fetchone()
@@ -47,9 +57,10 @@ say({"rows": rows, "k": kv.client.get("k"), "uids": uids, "home": home, "servers
 
 def copy_packages(target: Path) -> None:
     """Copy what services need out of this environment."""
-    site = Path(psutil.__file__).parents[1]
     for pattern in PACKAGES:
-        for path in site.glob(pattern):
+        for path in (found for site in sys.path for found in Path(site).glob(pattern)):
+            if (target / path.name).exists():  # a package that an earlier folder hides
+                continue
             if path.is_dir():
                 shutil.copytree(path, target / path.name, symlinks=True)
             else:
