@@ -7,13 +7,15 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from tests.services.owners import Owner, is_alive, is_open, wait_until
+from tests.services.owners import SOURCE, Owner, is_alive, is_open, wait_until
 
 from onsite.errors import OnsiteError
 from onsite.services import folders, kafka, oidc, process, python_program, s3, smtp
@@ -197,3 +199,15 @@ def test_ten_cycles_leak_nothing(runtime: Path) -> None:
     assert me.num_fds() == before
     assert me.children(recursive=True) == []
     assert sorted(runtime.rglob("*")) == files
+
+
+def test_services_add_brings_what_is_written_in_python_with_pip() -> None:
+    # it is there already, so that no network is needed
+    added = subprocess.run(
+        [sys.executable, "-m", "onsite", "services", "add", "smtp"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+    )
+    assert added.returncode == 0, added.stderr
+    assert "Requirement already satisfied: aiosmtpd" in added.stdout

@@ -252,6 +252,20 @@ def test_brokers_of_your_own_that_do_not_answer(monkeypatch: pytest.MonkeyPatch)
         kafka()
 
 
+def test_clients_that_outlive_their_cluster_write_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with kafka() as k:
+        send(k, "t", "x")
+        producer, consumer = k.producer(), k.consumer("g")
+        consumer.subscribe(["t"])
+        take(consumer, 1)
+    producer.produce("t", "late")
+    assert producer.flush(1) == 1
+    consumer.close()
+    assert capfd.readouterr().err == ""
+
+
 def test_closed() -> None:
     k = kafka()
     k.close()

@@ -203,7 +203,13 @@ class Kafka(ServerHandle):
 
     def _client(self, kind: str, settings: Mapping[str, Any] | None) -> Any:
         self._require_open()
-        here = {"bootstrap.servers": self._bootstrap, "broker.address.family": "v4"}
+        here = {
+            "bootstrap.servers": self._bootstrap,
+            "broker.address.family": "v4",
+            # librdkafka writes to standard error, at any time, that a broker went away: in a check
+            # that costs the points. Callbacks and errors still tell
+            "log_level": 2,
+        }
         wanted = {**here, **(settings or {})}
         if "transactional.id" in wanted and not self._is_real:
             raise _refusal("init_transactions")
