@@ -215,8 +215,11 @@ def by_hand(recipe: process.Recipe) -> Measured:
         # by this some handles tell their own processes from strangers
         Path(name, "entry.json").write_text(json.dumps({"pid": server.pid}), encoding="utf-8")
         while not recipe.ready(data, port):
-            if server.poll() is not None:
-                raise RuntimeError(f"{recipe.service} ended: {Path(name, 'log').read_text()}")
+            if server.poll() is not None or time.perf_counter() > began + process.START_SECONDS:
+                server.kill()
+                raise RuntimeError(
+                    f"{recipe.service} did not start: {Path(name, 'log').read_text()}"
+                )
             time.sleep(0.002)
         started = time.perf_counter()
         memory = megabytes(psutil.Process(server.pid))
