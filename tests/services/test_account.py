@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,8 @@ def copy_packages(target: Path) -> None:
 
 @pytest.fixture(scope="session")
 def place(runtime: Path) -> Iterator[Path]:
-    path = runtime.with_name("a user's place")
-    path.mkdir(mode=0o755)
+    path = Path(tempfile.mkdtemp(prefix="a user's place ", dir=runtime.parent))
+    path.chmod(0o755)
     yield path
     shutil.rmtree(path)
 

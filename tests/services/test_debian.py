@@ -189,7 +189,10 @@ def test_every_package_has_all_that_its_message_needs() -> None:
     for service, package in PACKAGES.items():
         said = cure(service)
         assert f"./onsite services add {service}" in said
-        assert f"apt install {package.debian[0]}" in said
+        if package.debian:
+            assert f"apt install {package.debian[0]}" in said
+        if package.pip:
+            assert f"pip install {package.pip}" in said
         assert package.variable in said
     with pytest.raises(OnsiteError, match="no service 'x'"):
         package_of("x")
