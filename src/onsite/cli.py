@@ -108,7 +108,9 @@ def run(
         for result in execute.run_topics(layout, chosen, jobs or execute.default_jobs()):
             runs.append(result)
             bar.advance(task)
-    table = Table("topic", "seconds", "cells", "slowest cell", "outputs", "result")
+    table = Table(
+        "topic", "seconds", "cells", "slowest cell", "outputs", "result", box=None, pad_edge=False
+    )
     for result in sorted(runs, key=lambda each: each.topic):
         table.add_row(
             result.topic,
