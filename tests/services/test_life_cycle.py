@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from tests.services.every import EVERY
 from tests.services.owners import Owner, is_alive, is_open, wait_until
 
 from onsite.services import Postgres, Valkey, folders, postgres, process, valkey
@@ -44,25 +45,13 @@ def test_nothing_is_left_when_the_owner_ends(
     assert_gone(servers)
 
 
-EVERY = {
-    "mariadb": "mariadb()",
-    "memcached": "memcached()",
-    "pgbouncer": "pgbouncer(postgres())",
-    "postgres_cluster": "postgres_cluster()",
-    "postgres with settings": "postgres(work_mem='8MB')",
-    "rabbitmq": "rabbitmq()",
-    "valkey_cluster": "valkey_cluster()",
-    "valkey with a replica": "valkey(persistence='aof').replica()",
-}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("service", EVERY)
 def test_nothing_is_left_of_any_service_when_the_owner_is_killed(
     own: Own, assert_gone: Gone, service: str
 ) -> None:
     owner = own(
-        f"import onsite.services; from onsite.services import *\nhandle = {EVERY[service]}\n"
+        f"from onsite.services import *\n{EVERY[service]}"
         "import psutil\n"
         "all_of_it = psutil.Process().children(recursive=True)\n"
         "say(describe()); say([one.pid for one in all_of_it]); time.sleep(60)\n"
