@@ -74,10 +74,10 @@ def describe():
         assert line, self.process.stderr.read()
         return json.loads(line)
 
-    def go_on(self) -> None:
+    def go_on(self, line: str = "") -> None:
         """Send it a line."""
         assert self.process.stdin
-        self.process.stdin.write("\n")
+        self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
     def end(self) -> int:

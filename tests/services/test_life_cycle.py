@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from tests.services.every import EVERY
 from tests.services.owners import Owner, is_alive, is_open, wait_until
 
-from onsite.services import folders, postgres, process, valkey
+from onsite.services import Postgres, Valkey, folders, postgres, process, valkey
 
 Own = Callable[..., Owner]
 Gone = Callable[[list[dict[str, Any]]], None]
@@ -41,25 +45,13 @@ def test_nothing_is_left_when_the_owner_ends(
     assert_gone(servers)
 
 
-EVERY = {
-    "mariadb": "mariadb()",
-    "memcached": "memcached()",
-    "pgbouncer": "pgbouncer(postgres())",
-    "postgres_cluster": "postgres_cluster()",
-    "postgres with settings": "postgres(work_mem='8MB')",
-    "rabbitmq": "rabbitmq()",
-    "valkey_cluster": "valkey_cluster()",
-    "valkey with a replica": "valkey(persistence='aof').replica()",
-}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("service", EVERY)
 def test_nothing_is_left_of_any_service_when_the_owner_is_killed(
     own: Own, assert_gone: Gone, service: str
 ) -> None:
     owner = own(
-        f"import onsite.services; from onsite.services import *\nhandle = {EVERY[service]}\n"
+        f"from onsite.services import *\n{EVERY[service]}"
         "import psutil\n"
         "all_of_it = psutil.Process().children(recursive=True)\n"
         "say(describe()); say([one.pid for one in all_of_it]); time.sleep(60)\n"
@@ -207,20 +199,54 @@ def test_a_path_that_is_long_and_has_spaces(own: Own, runtime: Path, assert_gone
     assert_gone(servers)
 
 
+CYCLES = 200
+
+
+def shared_memory(makers: set[int]) -> list[str]:
+    """The System V shared memory that processes of these ids made, where the kernel lists it."""
+    listed = Path("/proc/sysvipc/shm")
+    lines = listed.read_text().splitlines()[1:] if listed.exists() else []
+    return [line for line in lines if int(line.split()[4]) in makers]
+
+
 @pytest.mark.slow
-def test_twenty_cycles_leak_nothing(runtime: Path) -> None:
-    def cycle() -> None:
-        with postgres() as pg, valkey() as kv:
-            assert pg.state == kv.state == "running"
-        process.close_servers()
+@pytest.mark.timeout(600)
+def test_two_hundred_cycles_leak_nothing(runtime: Path) -> None:
+    # with a setting, PostgreSQL is a server of the handle's own and ends with it
+    starts: tuple[Callable[[], Postgres | Valkey], ...] = (
+        partial(postgres, work_mem="8MB"),
+        valkey,
+    )
+    seen: list[psutil.Process] = []  # they know processes by more than the id
+
+    def cycle(start: Callable[[], Postgres | Valkey]) -> int:
+        with start() as handle:
+            assert handle.state == "running"
+            port = urlsplit(handle.url).port
+            assert port is not None and is_open(port)
+            (server,) = (one for one in process._servers.copy() if one.port == port)
+            entry = folders.read_entry(server.folder)
+            assert entry is not None
+            keeper = psutil.Process(entry["keeper"])
+            seen.extend((keeper, *keeper.children(recursive=True)))
+        assert not is_open(port), "asked at once: later somebody else may have it"
+        return entry["pid"]
+
+    def cycles(start: Callable[[], Postgres | Valkey]) -> list[int]:
+        return [cycle(start) for _ in range(CYCLES)]
 
     me = psutil.Process()
-    cycle()  # what is made only once
+    for start in starts:  # what is made only once
+        cycle(start)
     descriptors, files = me.num_fds(), sorted(runtime.rglob("*"))
     others = set(me.children(recursive=True))  # of tests before this one
-    for _ in range(20):
-        cycle()
-    assert me.num_fds() == descriptors
+    with ThreadPoolExecutor(len(starts)) as pool:  # either kind waits most of its time
+        pids = [pid for some in pool.map(cycles, starts) for pid in some]
+    assert len(pids) == len(starts) * CYCLES
+    assert set(pids) <= {one.pid for one in seen}
+    assert [one for one in seen if one.is_running()] == []
     assert set(me.children(recursive=True)) <= others
+    assert shared_memory({one.pid for one in seen}) == []
+    assert me.num_fds() == descriptors
     assert sorted(runtime.rglob("*")) == files
     assert list(folders.server_folders()) == []

@@ -205,7 +205,6 @@ class Kafka(ServerHandle):
         self._require_open()
         here = {
             "bootstrap.servers": self._bootstrap,
-            "broker.address.family": "v4",
             # librdkafka writes to standard error, at any time, that a broker went away: in a check
             # that costs the points. Callbacks and errors still tell
             "log_level": 2,

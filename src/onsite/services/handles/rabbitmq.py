@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shlex
 import signal
 import socket
 from collections.abc import Sequence
@@ -232,15 +233,18 @@ def _prepare(
         ),
         "RUNNING_UNDER_SYSTEMD": "1",  # the script is to become the broker, not its parent
     }
+    # RabbitMQ's scripts split the path that they are called by at its spaces: this one has none
+    real = script.resolve()
+    (data / "rabbitmq").symlink_to(real.parents[1])
     words = [f"{name}={value}" for name, value in variables.items()]
-    return ("/usr/bin/env", *words, str(script))
+    return ("/usr/bin/env", *words, f"rabbitmq/{real.parent.name}/{real.name}")
 
 
 def _write_erl(erlexec: Path, target: Path) -> None:
     """Write the command `erl`: the package's own looks for Erlang where it would be installed."""
+    root, programs = (shlex.quote(str(path)) for path in (erlexec.parents[2], erlexec.parent))
     target.write_text(
-        "#!/bin/sh\n"
-        f"ROOTDIR='{erlexec.parents[2]}' BINDIR='{erlexec.parent}' EMU=beam PROGNAME=erl\n"
+        f"#!/bin/sh\nROOTDIR={root} BINDIR={programs} EMU=beam PROGNAME=erl\n"
         'export ROOTDIR BINDIR EMU PROGNAME\nexec "$BINDIR/erlexec" "$@"\n',
         encoding="utf-8",
     )
