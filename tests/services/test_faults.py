@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.services.owners import Owner
-from tests.services.test_account import ROOT
+from tests.services.test_account import ordinary, place
 
 from onsite.errors import OnsiteError
 from onsite.services import (
@@ -27,6 +27,8 @@ from onsite.services import (
 )
 from onsite.services.handles import pgbouncer as pgbouncer_module
 from onsite.services.server_handle import ServerHandle
+
+__all__ = ["ordinary", "place"]  # fixtures
 
 
 @pytest.fixture(autouse=True)
@@ -81,44 +83,163 @@ def test_pgbouncer_gives_up_a_port_that_is_taken(
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not ROOT, reason="only root can mount a small disk")
-@pytest.mark.parametrize(
-    ("call", "room"), [("postgres()", 8), ("mariadb()", 1), ("valkey(persistence='aof')", 0)]
+def on_a_small_disk(place: Path, uid: int) -> tuple[str, ...]:
+    """The beginning of a command that runs with a disk of 16 MB at `place`, seen by it alone.
+
+    An ordinary user gets it by becoming root in a namespace of their own, and `uid` again in
+    another one within. Where the kernel forbids that the test fails; CONTRIBUTING.md has the cure.
+    """
+    mount = f"mount -t tmpfs -o size=16m,mode=711 none '{place}' && exec"
+    if uid == 0:
+        return ("unshare", "-m", "sh", "-c", f'{mount} "$@"', "sh")
+    back = f"unshare --user --map-user={uid} --map-group={uid}"
+    return ("unshare", "-rm", "sh", "-c", f'{mount} {back} "$@"', "sh")
+
+
+# never fill anything but the small disk
+FILL = """
+from onsite.services import *
+from onsite.errors import OnsiteError
+import psutil
+(kind,) = {p.fstype for p in psutil.disk_partitions(all=True) if p.mountpoint == place}
+assert kind == "tmpfs" and os.path.ismount(place), kind
+assert os.statvfs(place).f_blocks * os.statvfs(place).f_frsize == 16 << 20
+def fill(room):
+    with open(place + "/fill", "ab", buffering=0) as file:
+        for _ in range(16 * 256):
+            found = os.statvfs(place)
+            if found.f_bavail * found.f_frsize <= room << 20: break
+            try: file.write(bytes(4096))
+            except OSError: break
+def attempt(call):
+    try: call(); say("it started")
+    except OnsiteError as error: say(str(error))
+    say([str(path) for path in folders.server_folders()])
+folders.home()
+os.rmdir(place + "/packages")
+os.symlink(packages, place + "/packages")
+"""
+LINUX = pytest.mark.skipif(
+    sys.platform != "linux",
+    reason="no small disk without rights; test_files_that_cannot_grow runs on all systems",
 )
-def test_a_full_disk(own: Callable[..., Owner], runtime: Path, call: str, room: int) -> None:
-    place = runtime.with_name("small-disk")
-    place.mkdir(exist_ok=True)
-    packages = runtime / "packages"
-    owner = own(
-        "from onsite.services import *\nfrom onsite.errors import OnsiteError\n"
-        f"place = {str(place)!r}\n"
-        # never fill anything but the small disk
-        "assert os.path.ismount(place) and os.statvfs(place).f_blocks < 10_000\n"
-        "folders.home()\n"
-        f"os.rmdir(place + '/packages'); os.symlink({str(packages)!r}, place + '/packages')\n"
-        f"with open(place + '/fill', 'wb', buffering=0) as fill:\n"
-        f"    for _ in range({(16 - room) * 256}):\n"
-        "        try: fill.write(bytes(4096))\n"
-        "        except OSError: break\n"
-        f"try: {call}; say('it started')\n"
-        "except OnsiteError as error: say(str(error))\n"
-        "say([str(path) for path in folders.server_folders()])\n",
-        command=(
-            "unshare",
-            "-m",
-            "sh",
-            "-c",
-            f"mount -t tmpfs -o size=16m,mode=711 none '{place}' && exec \"$@\"",
-            "sh",
-            sys.executable,
-        ),
-        env=os.environ | {"ONSITE_RUNTIME": str(place), "PYTHONPATH": os.environ["PYTHONPATH"]},
-    )
+
+
+@pytest.fixture
+def small_disk(own: Callable[..., Owner], runtime: Path) -> Callable[..., Owner]:
+    """Make owners whose runtime folder is a small disk; `options` are for another user's."""
+
+    def make(code: str, **options: Any) -> Owner:
+        disk = runtime.with_name("small-disk")
+        disk.mkdir(exist_ok=True)
+        uid = options.get("user", os.geteuid())
+        os.chown(disk, uid, -1)
+        python = options.pop("command", (sys.executable,))
+        environment = {**os.environ, **options.pop("env", {})}
+        names = f"place, packages = {str(disk)!r}, {str(runtime / 'packages')!r}\n"
+        return own(
+            names + FILL + code,
+            command=(*on_a_small_disk(disk, uid), *python),
+            env={**environment, "ONSITE_RUNTIME": str(disk)},
+            **options,
+        )
+
+    return make
+
+
+def assert_told(owner: Owner) -> None:
+    """The message says that the disk is full, and nothing is left behind."""
     said = owner.hear()
     signs = ("No space left on device", "error 28", "Check free disk space")
     assert any(sign in said for sign in signs), said
     assert owner.hear() == []
+
+
+SMALL_DISK_CASES = [
+    ("postgres()", 8),
+    ("mariadb()", 1),
+    ("valkey(persistence='aof')", 0),
+    ("nginx('server { listen {address}; return 204; }')", 0),
+    ("haproxy('listen web\\n    bind {address}')", 0),
+    ("kafka()", 0),
+    ("s3()", 0),
+]
+
+
+@LINUX
+@pytest.mark.slow
+@pytest.mark.parametrize(("call", "room"), SMALL_DISK_CASES)
+def test_a_full_disk(small_disk: Callable[..., Owner], call: str, room: int) -> None:
+    owner = small_disk(f"fill({room}); attempt(lambda: {call})")
+    assert_told(owner)
+    assert owner.end() == 0
+
+
+@LINUX
+@pytest.mark.slow
+@pytest.mark.parametrize(("call", "room"), [("postgres()", 8), ("valkey(persistence='aof')", 0)])
+def test_a_full_disk_of_an_ordinary_user(
+    small_disk: Callable[..., Owner], ordinary: dict[str, Any], call: str, room: int
+) -> None:
+    owner = small_disk(f"say(os.geteuid()); fill({room}); attempt(lambda: {call})", **ordinary)
+    assert owner.hear() != 0
+    assert_told(owner)
+    assert owner.end() == 0
+
+
+@LINUX
+@pytest.mark.slow
+def test_a_disk_that_fills_up_under_servers(small_disk: Callable[..., Owner]) -> None:
+    """Clients hear of it, nothing half-written is shown, and all goes well again with room."""
+    owner = small_disk("""
+from smtplib import SMTPDataError
+mail = ("a@x.org", ["b@x.org"], "Subject: Hi\\n\\n" + "x" * 9_000)
+post, kv = smtp(), valkey(persistence="aof")
+kv.client.set("before", 1)
+fill(0)
+try: post.connect().sendmail(*mail); say("it was taken")
+except SMTPDataError as error: say([error.smtp_code, error.smtp_error.decode()])
+say(len(post.mails))
+try:
+    for _ in range(100): kv.client.set("k", "x" * 9_000)
+    say("it was taken")
+except Exception as error: say(str(error))
+os.unlink(place + "/fill")
+post.connect().sendmail(*mail)
+say(len(post.mails))
+say(kv.client.get("before"))
+""")
+    assert owner.hear() == [452, "insufficient storage: No space left on device"]
+    assert owner.hear() == 0
+    assert "MISCONF" in owner.hear()
+    assert owner.hear() == 1
+    assert owner.hear() == "1"
+    assert owner.end() == 0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "valkey(persistence='aof')",
+        "nginx('server { listen {address}; return 204; }')",
+        "haproxy('listen web\\n    bind {address}')",
+        "kafka()",
+        "s3()",
+    ],
+)
+def test_files_that_cannot_grow(own: Callable[..., Owner], call: str) -> None:
+    """As on a full disk, by a limit that needs neither rights nor a disk: all systems have it."""
+    owner = own(
+        "import resource\nfrom onsite.services import *\nfrom onsite.errors import OnsiteError\n"
+        "there = len(list(folders.server_folders()))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        f"try: {call}; say('it started')\n"
+        "except OnsiteError as error: say(str(error))\n"
+        "say(len(list(folders.server_folders())) - there)\n"
+    )
+    said = owner.hear()
+    assert "cannot be started below" in said and "File too large" in said, said
+    assert owner.hear() == 0
     assert owner.end() == 0
 
 
