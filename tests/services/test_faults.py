@@ -116,8 +116,9 @@ def attempt(call):
     except OnsiteError as error: say(str(error))
     say([str(path) for path in folders.server_folders()])
 folders.home()
-os.rmdir(place + "/packages")
-os.symlink(packages, place + "/packages")
+if os.access(packages, os.W_OK):  # what was fetched once is not fetched again
+    os.rmdir(place + "/packages")
+    os.symlink(packages, place + "/packages")
 """
 LINUX = pytest.mark.skipif(
     sys.platform != "linux",
@@ -193,7 +194,7 @@ def test_a_disk_that_fills_up_under_servers(small_disk: Callable[..., Owner]) ->
     """Clients hear of it, nothing half-written is shown, and all goes well again with room."""
     owner = small_disk("""
 from smtplib import SMTPDataError
-mail = ("a@x.org", ["b@x.org"], "Subject: Hi\\n\\n" + "x" * 9_000)
+mail = ("a@x.org", ["b@x.org"], "Subject: Hi\\n\\n" + "many words\\n" * 900)
 post, kv = smtp(), valkey(persistence="aof")
 kv.client.set("before", 1)
 fill(0)
