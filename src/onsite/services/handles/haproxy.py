@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import secrets
 import signal
@@ -180,7 +179,7 @@ def haproxy(config: str = DEFAULT, **upstreams: Target | Sequence[Target]) -> HA
     Raises:
         OnsiteError: no HAProxy can be found or started, or it does not accept the configuration.
     """
-    own = os.environ.get(PACKAGE.variable)
+    own = PACKAGE.own_address()
     if own:
         return HAProxy(urlsplit(own).netloc.rpartition("@")[2], own)
     program = find_program(("haproxy",), WHEEL, PLACES, cure("haproxy"), PACKAGE.debian)
