@@ -33,6 +33,7 @@ from redis import Redis
 
 from onsite import services
 from onsite.services import folders, process
+from onsite.services.family import family
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,16 @@ def produce(kafka: Any) -> None:
     producer.produce("t", "x")
     if producer.flush(10):
         raise RuntimeError("the record was not acknowledged")
+
+
+def first_request(run: services.Load) -> None:
+    """Until the generator is connected to what it asks."""
+    while run.state == "running":
+        found = (c for one in family(run._server.folder) for c in one.net_connections("tcp"))
+        if any(c.status == psutil.CONN_ESTABLISHED for c in found):
+            return
+        time.sleep(0.002)
+    raise RuntimeError(f"the generator asked nothing: it is {run.state}")
 
 
 def celery_app() -> tuple[Any, Any]:
@@ -110,12 +121,15 @@ CASES = {
     "nginx": Case(
         lambda site: services.nginx(app=[site]),
         lambda front: httpx.get(front.url),
-        before=lambda: gunicorn(),
+        before=gunicorn,
+    ),
+    "load": Case(
+        lambda site: services.load(site, rate=100, seconds=30), first_request, before=gunicorn
     ),
     "haproxy": Case(
         lambda site: services.haproxy(app=[site]),
         lambda front: httpx.get(front.url),
-        before=lambda: gunicorn(),
+        before=gunicorn,
     ),
     "supervisor": Case(
         lambda _: services.supervisor({"worker": {"command": "sleep 600", "startsecs": 0}}),

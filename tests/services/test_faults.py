@@ -17,14 +17,20 @@ from tests.services.test_account import ordinary, place
 from onsite.errors import OnsiteError
 from onsite.services import (
     folders,
+    haproxy,
+    kafka,
     mariadb,
     memcached,
+    nginx,
     pgbouncer,
     postgres,
     process,
     rabbitmq,
+    s3,
     valkey,
 )
+from onsite.services.handles import haproxy as haproxy_module
+from onsite.services.handles import nginx as nginx_module
 from onsite.services.handles import pgbouncer as pgbouncer_module
 from onsite.services.server_handle import ServerHandle
 
@@ -48,6 +54,10 @@ def taken() -> Iterator[int]:
         yield stranger.getsockname()[1]
 
 
+NOTHING = "server { listen {address}; return 204; }"
+"""A configuration of nginx that stands before nothing."""
+NOBODY = "listen web\n    bind {address}\n"
+"""The same of HAProxy."""
 MAKERS: dict[str, Callable[[], Any]] = {
     "mariadb": mariadb,
     "memcached": memcached,
@@ -160,8 +170,8 @@ SMALL_DISK_CASES = [
     ("postgres()", 8),
     ("mariadb()", 1),
     ("valkey(persistence='aof')", 0),
-    ("nginx('server { listen {address}; return 204; }')", 0),
-    ("haproxy('listen web\\n    bind {address}')", 0),
+    (f"nginx({NOTHING!r})", 0),
+    (f"haproxy({NOBODY!r})", 0),
     ("kafka()", 0),
     ("s3()", 0),
 ]
@@ -222,8 +232,8 @@ say(kv.client.get("before"))
     "call",
     [
         "valkey(persistence='aof')",
-        "nginx('server { listen {address}; return 204; }')",
-        "haproxy('listen web\\n    bind {address}')",
+        f"nginx({NOTHING!r})",
+        f"haproxy({NOBODY!r})",
         "kafka()",
         "s3()",
     ],
@@ -263,6 +273,14 @@ def damage(path: Path) -> None:
             "appendonlydir/appendonly.aof.manifest",
             "did not start.*manifest",
         ),
+        (lambda: nginx(NOTHING), "nginx.conf", "did not start.*unexpected end of file.*nginx.conf"),
+        (
+            lambda: haproxy(NOBODY),
+            "haproxy.cfg",
+            "did not start.*haproxy.cfg:1.*Fatal errors found",
+        ),
+        (kafka, "settings.json", "did not start.*JSONDecodeError"),
+        (s3, "settings.json", "did not start.*JSONDecodeError"),
     ],
 )
 def test_a_corrupt_data_folder(make: Callable[[], Any], file: str, message: str) -> None:
@@ -283,6 +301,35 @@ def test_a_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pgbouncer_module, "find_program", without_libraries)
     with postgres() as pg, pytest.raises(OnsiteError, match=r"does not run here: .*libcares"):
         pgbouncer(pg)
+
+
+def test_a_program_without_its_libraries(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = haproxy_module.find_program
+    alone = runtime.with_name("haproxy-alone")
+
+    def found(*words: Any) -> Any:
+        program = find(*words)
+        # its libraries lie beside it, or are the machine's, which cannot be taken away
+        whole = program.path.read_bytes()
+        alone.write_bytes(whole.replace(b"libc.so.6\0", b"libc.so.9\0"))
+        alone.chmod(0o755)
+        return replace(program, path=alone)
+
+    monkeypatch.setattr(haproxy_module, "find_program", found)
+    with pytest.raises(OnsiteError, match=r"does not run here: .*lib\S+: cannot open"):
+        haproxy(NOBODY)
+
+
+def test_a_damaged_program(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = nginx_module.find_program
+    broken = runtime.with_name("broken-nginx")
+    broken.write_bytes(b"not what it was" * 1000)
+    broken.chmod(0o755)
+    monkeypatch.setattr(
+        nginx_module, "find_program", lambda *words: replace(find(*words), path=broken)
+    )
+    with pytest.raises(OnsiteError, match=r"broken-nginx does not run here: .*Exec format error"):
+        nginx(NOTHING)
 
 
 def test_a_missing_client_library(monkeypatch: pytest.MonkeyPatch) -> None:

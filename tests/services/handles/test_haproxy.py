@@ -174,7 +174,7 @@ def test_own_server(front: HAProxy, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_own_server_that_is_none(sites: tuple[Web, Web], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONSITE_HAPROXY_URL", sites[0].url)
-    with pytest.raises(OnsiteError, match="is not HAProxy's statistics page"):
+    with pytest.raises(OnsiteError, match="is not HAProxy's page of statistics"):
         haproxy()
     monkeypatch.setenv("ONSITE_HAPROXY_URL", "http://me:secret@127.0.0.1:1/")
     with pytest.raises(OnsiteError, match="HAProxy does not answer") as caught:
