@@ -277,7 +277,7 @@ def damage(path: Path) -> None:
         (
             lambda: haproxy(NOBODY),
             "haproxy.cfg",
-            "did not start.*haproxy.cfg:1.*Fatal errors found",
+            "did not start.*haproxy.cfg:1.*Fatal errors",
         ),
         (kafka, "settings.json", "did not start.*JSONDecodeError"),
         (s3, "settings.json", "did not start.*JSONDecodeError"),
