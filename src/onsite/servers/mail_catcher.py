@@ -51,10 +51,15 @@ class Catcher:
             "received": time.time(),
         }
         path = self._folder / f"{self._last:09}"
-        path.with_suffix(".eml").write_bytes(content)
         new = path.with_suffix(".new")
-        new.write_text(json.dumps(note), encoding="utf-8")
-        new.replace(path.with_suffix(".json"))
+        try:
+            path.with_suffix(".eml").write_bytes(content)
+            new.write_text(json.dumps(note), encoding="utf-8")
+            new.replace(path.with_suffix(".json"))
+        except OSError as error:  # the disk is full: for now, so the client may come again
+            for part in (new, path.with_suffix(".eml")):
+                part.unlink(missing_ok=True)
+            return f"452 insufficient storage: {error.strerror}"
         self._count += 1
         if self._count > self._limit:
             self._drop_oldest()

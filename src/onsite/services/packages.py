@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from onsite.errors import OnsiteError
 
@@ -18,6 +20,24 @@ class Package:
     pip: str = ""
     brew: str = ""
     conda: str = ""
+
+    def own_address(self) -> str | None:
+        """The URL of the user's own server that the variable names; None: there is none.
+
+        Raises:
+            OnsiteError: it is no URL; the message leaves out what it says, which has a password.
+        """
+        address = os.environ.get(self.variable)
+        if not address:
+            return None
+        try:
+            _ = urlsplit(address).port
+        except ValueError:  # a port that is no number, brackets that do not match
+            raise OnsiteError(
+                f"{self.variable} is no URL like scheme://user:password@host:port; "
+                f"mend it, or unset {self.variable}."
+            ) from None
+        return address
 
 
 PACKAGES = {

@@ -50,19 +50,26 @@ class Program:
         return self.says("--version")
 
     def says(self, *words: str) -> str:
-        """What the program prints when it is called with `words`, such as "-v"."""
+        """What the program prints when it is called with `words`, such as "-v".
+
+        Raises:
+            OnsiteError: it does not run here, or ends with an error.
+        """
         return _said(self.path, words, tuple(self.environment.items()))
 
 
 @functools.cache
 def _said(path: Path, words: tuple[str, ...], environment: tuple[tuple[str, str], ...]) -> str:
-    asked = subprocess.run(
-        [path, *words],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        env=os.environ | dict(environment),
-    )
+    try:
+        asked = subprocess.run(
+            [path, *words],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env=os.environ | dict(environment),
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:  # for another kind of machine, damaged
+        raise OnsiteError(f"{path} does not run here: {error}") from error
     if asked.returncode:
         said = (asked.stderr or asked.stdout).strip()
         raise OnsiteError(

@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from onsite.errors import OnsiteError
 from onsite.services import folders
@@ -39,8 +38,12 @@ class Running:
 def overrides() -> dict[str, str]:
     """Variables that name a server of the user's own, with its address without the password."""
     set_ones = ((name, os.environ.get(name)) for name in VARIABLES)
-    # an address without a scheme, as Kafka's clients take it, has no netloc
-    return {name: (urlsplit(url).netloc or url).rpartition("@")[2] for name, url in set_ones if url}
+    return {name: _place(url) for name, url in set_ones if url}
+
+
+def _place(url: str) -> str:
+    """host:port of an address with or without a scheme, however malformed it is."""
+    return url.rpartition("://")[2].rpartition("@")[2].partition("/")[0]
 
 
 def running() -> list[Running]:

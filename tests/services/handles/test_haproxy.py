@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pandas as pd
 import pytest
+import yaml
 from tests.services.owners import Owner, is_open, wait_until
 
 from onsite.errors import OnsiteError
 from onsite.services import HAProxy, Web, folders, haproxy, process, web
+from onsite.services.handles import haproxy as module
+from onsite.services.programs import find_program
 
 
 def site(word: str, status: str = "200 OK") -> Web:
@@ -170,7 +174,7 @@ def test_own_server(front: HAProxy, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_own_server_that_is_none(sites: tuple[Web, Web], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONSITE_HAPROXY_URL", sites[0].url)
-    with pytest.raises(OnsiteError, match="is not HAProxy's statistics page"):
+    with pytest.raises(OnsiteError, match="is not HAProxy's page of statistics"):
         haproxy()
     monkeypatch.setenv("ONSITE_HAPROXY_URL", "http://me:secret@127.0.0.1:1/")
     with pytest.raises(OnsiteError, match="HAProxy does not answer") as caught:
@@ -188,3 +192,15 @@ def test_nothing_is_left_of_it_when_its_owner_is_killed(
     servers = owner.hear()
     owner.process.kill()
     assert_gone(servers)
+
+
+def test_the_configuration_of_the_container(tmp_path: Path) -> None:
+    """What docs/compose.yml gives to HAProxy's image is accepted by HAProxy."""
+    compose = Path(__file__).resolve().parents[3] / "docs" / "compose.yml"
+    content = yaml.safe_load(compose.read_text(encoding="utf-8"))["configs"]["haproxy"]["content"]
+    (tmp_path / "haproxy.cfg").write_text(content, encoding="utf-8")
+    program = find_program(("haproxy",), module.WHEEL, module.PLACES, "", module.PACKAGE.debian)
+    assert "Fatal" not in program.says("-c", "-f", str(tmp_path / "haproxy.cfg"))
+    (tmp_path / "bad.cfg").write_text(content.replace("stats enable", "stats able"))
+    with pytest.raises(OnsiteError, match="stats"):
+        program.says("-c", "-f", str(tmp_path / "bad.cfg"))

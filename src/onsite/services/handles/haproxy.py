@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -83,9 +82,9 @@ class HAProxy(ServerHandle):
         """
         self._stats_url = stats_url
         self._closed = False
-        found = re.search(r"HAProxy version ([\w.~-]+)", self._get("").text)
+        found = re.search(r"HAProxy version ([\w.~-]+)", self._ask("").text)
         if found is None:
-            raise OnsiteError(f"what is at {PACKAGE.variable} is not HAProxy's statistics page.")
+            raise OnsiteError("what answers is not HAProxy's page of statistics.")
         self.version = found[1]
         super().__init__(address, server)
 
@@ -110,7 +109,7 @@ class HAProxy(ServerHandle):
             `hrsp_5xx`, `check_status`, `qcur`... Numbers are `int`; what does not apply is None.
         """
         self._require_open()
-        lines = self._get(";csv").text.removeprefix("# ").splitlines()
+        lines = self._ask(";csv").text.removeprefix("# ").splitlines()
         table = csv.DictReader(lines)
         rows = ({name: _value(row[name]) for name in row if name not in ("-", "")} for row in table)
         return [row for row in rows if row["pxname"] != STATS]
@@ -142,23 +141,22 @@ class HAProxy(ServerHandle):
             raise OnsiteError(f"a server can be made {', '.join(STATES)}, not {state!r}.")
         if server not in self.servers(backend):
             raise OnsiteError(f"the backend {backend} has no server {server!r}.")
-        import httpx
-
-        answer = httpx.post(
-            self._stats_url,
-            data={"b": backend, "s": server, "action": state},
-            timeout=5,
-            trust_env=False,
-        )
+        answer = self._ask("", {"b": backend, "s": server, "action": state})
         if "st=DONE" not in answer.headers.get("location", ""):
             raise OnsiteError(f"HAProxy did not make {backend}/{server} {state}.")
 
-    def _get(self, what: str) -> httpx.Response:
+    def _ask(self, what: str, form: Mapping[str, str] | None = None) -> httpx.Response:
         import httpx
 
         try:
-            answer = httpx.get(self._stats_url + what, timeout=5, trust_env=False)
-            return answer.raise_for_status()
+            answer = httpx.request(
+                "GET" if form is None else "POST",
+                self._stats_url + what,
+                data=form,
+                timeout=5,
+                trust_env=False,
+            )
+            return answer.raise_for_status() if answer.is_error else answer
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error).replace(self._stats_url, "its statistics page")
             raise OnsiteError(f"HAProxy does not answer ({reason}); does it run?") from None
@@ -180,9 +178,9 @@ def haproxy(config: str = DEFAULT, **upstreams: Target | Sequence[Target]) -> HA
     Raises:
         OnsiteError: no HAProxy can be found or started, or it does not accept the configuration.
     """
-    own = os.environ.get(PACKAGE.variable)
+    own = PACKAGE.own_address()
     if own:
-        return HAProxy(urlsplit(own).netloc.rpartition("@")[2], own)
+        return _on_own_server(own)
     program = find_program(("haproxy",), WHEEL, PLACES, cure("haproxy"), PACKAGE.debian)
     found = re.match(r"HA-?Proxy version (\S+)", program.says("-v"))
     if found is None:
@@ -204,6 +202,16 @@ def haproxy(config: str = DEFAULT, **upstreams: Target | Sequence[Target]) -> HA
     except BaseException:
         server.close()
         raise
+
+
+def _on_own_server(stats_url: str) -> HAProxy:
+    try:
+        return HAProxy(urlsplit(stats_url).netloc.rpartition("@")[2], stats_url)
+    except OnsiteError as error:
+        raise OnsiteError(
+            f"the server at {PACKAGE.variable} cannot be used: {error} Give the address of its "
+            f"page of statistics, or unset {PACKAGE.variable} for a private one."
+        ) from error
 
 
 def _prepare(

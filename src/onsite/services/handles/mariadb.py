@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import signal
@@ -125,7 +124,7 @@ def mariadb(**settings: str | int) -> MariaDB:
     Raises:
         OnsiteError: no MariaDB can be found, started or reached.
     """
-    own = os.environ.get(PACKAGE.variable)
+    own = PACKAGE.own_address()
     if own:
         return _on_own_server(own, settings)
     program = find_program(("mariadbd",), None, PLACES, cure("mariadb"), PACKAGE.debian)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 from collections.abc import Sequence
@@ -77,7 +76,7 @@ def memcached(megabytes: int = 64) -> Memcached:
     Raises:
         OnsiteError: no server can be found, started or reached.
     """
-    own = os.environ.get(PACKAGE.variable)
+    own = PACKAGE.own_address()
     if own:
         return _on_own_server(own)
     program = find_program(("memcached",), None, (), cure("memcached"), PACKAGE.debian)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -162,7 +161,7 @@ def nginx(
     Raises:
         OnsiteError: no nginx can be found or started, or it does not accept the configuration.
     """
-    own = os.environ.get(PACKAGE.variable)
+    own = PACKAGE.own_address()
     if own:
         return _on_own_server(own)
     program = find_program(("nginx",), WHEEL, PLACES, cure("nginx"), PACKAGE.debian)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -134,7 +133,7 @@ def oidc(
     Raises:
         OnsiteError: a library is missing, it does not start, or the user's own does not answer.
     """
-    own = os.environ.get(PACKAGE.variable)
+    own = PACKAGE.own_address()
     if own:
         return _on_own_provider(own)
     version = installed_version("oidc", "authlib")

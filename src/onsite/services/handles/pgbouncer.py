@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
@@ -17,7 +16,7 @@ from psycopg.rows import dict_row
 
 from onsite.errors import OnsiteError
 from onsite.services import process
-from onsite.services.handles.postgres import Postgres
+from onsite.services.handles.postgres import Postgres, why
 from onsite.services.packages import cure, package_of
 from onsite.services.programs import Program, find_program
 from onsite.services.server_handle import ServerHandle
@@ -121,7 +120,7 @@ def pgbouncer(
     """
     if mode not in MODES:
         raise OnsiteError(f"PgBouncer has no mode {mode!r}; its modes are {', '.join(MODES)}.")
-    own = os.environ.get(PACKAGE.variable)
+    own = PACKAGE.own_address()
     if own:
         return _on_own_server(pg, mode, own)
     program = find_program(("pgbouncer",), None, (), cure("pgbouncer"), PACKAGE.debian)
@@ -160,7 +159,7 @@ def _on_own_server(pg: Postgres, mode: Mode, address: str) -> PgBouncer:
         found = {row["key"]: row["value"] for row in bouncer.show("CONFIG")}["pool_mode"]
     except psycopg.Error as error:
         raise OnsiteError(
-            f"the server at {PACKAGE.variable} cannot be used ({' '.join(str(error).split())}); "
+            f"the server at {PACKAGE.variable} cannot be used ({why(error)}); "
             f"start it, or unset {PACKAGE.variable} for a private one."
         ) from error
     if found != mode:

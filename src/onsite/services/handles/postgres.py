@@ -271,11 +271,20 @@ def _on_own_server(address: str, settings: Mapping[str, str | int | float]) -> P
             raise
         return pg
     except psycopg.Error as error:
-        reason = " ".join(str(error).split())
         raise OnsiteError(
-            f"the server at {VARIABLE} cannot be used ({reason}); start it, give an "
+            f"the server at {VARIABLE} cannot be used ({why(error)}); start it, give an "
             f"address that may create databases, or unset {VARIABLE} for a private server."
         ) from error
+
+
+def why(error: psycopg.Error) -> str:
+    """What went wrong with a user's own server, in one line.
+
+    Of an address that libpq cannot read, libpq repeats parts, which may have the password in them.
+    """
+    if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
+        return "the address is malformed"
+    return " ".join(str(error).split())
 
 
 def _drop_orphans(connection: psycopg.Connection[Any]) -> None:

@@ -114,7 +114,7 @@ def rabbitmq() -> RabbitMQ:
     Raises:
         OnsiteError: no RabbitMQ can be found, started or reached.
     """
-    own = os.environ.get(PACKAGE.variable)
+    own = PACKAGE.own_address()
     if own:
         return _on_own_server(own)
     program = find_program(("rabbitmq-server",), None, PLACES, cure("rabbitmq"), PACKAGE.debian)

@@ -6,7 +6,6 @@ signatures and the age of presigned addresses.
 
 from __future__ import annotations
 
-import os
 import secrets
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -128,7 +127,7 @@ def s3() -> S3:
     Raises:
         OnsiteError: a library is missing, it does not start, or the user's own does not answer.
     """
-    own = os.environ.get(PACKAGE.variable)
+    own = PACKAGE.own_address()
     if own:
         return _on_own_server(own)
     version = installed_version("s3", "moto")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -166,7 +165,7 @@ def smtp() -> MailCatcher:
     Raises:
         OnsiteError: the library is missing, it does not start, or the user's own does not answer.
     """
-    own = os.environ.get(PACKAGE.variable)
+    own = PACKAGE.own_address()
     if own:
         return _on_own_server(own)
     version = installed_version("smtp", "aiosmtpd")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import signal
@@ -259,7 +258,7 @@ def valkey(persistence: Persistence = "none") -> Valkey:
     if persistence not in PERSISTENCE:
         known = ", ".join(PERSISTENCE)
         raise OnsiteError(f"there is no persistence {persistence!r}; there are {known}.")
-    own = os.environ.get(VARIABLE)
+    own = PACKAGE.own_address()
     if not own:
         return private(PERSISTENCE[persistence])
     if persistence != "none":
