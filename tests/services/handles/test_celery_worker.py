@@ -144,8 +144,9 @@ def test_a_task_acknowledged_early_is_lost_with_its_worker(
     note = tmp_path / "note"
     lost = notebook["hold_early"].delay(str(note), 60)
     wait_until(lambda: bool(lines(note)), "the task has begun")
-    after = notebook["triple"].delay(2)
     worker.kill()
+    # Not before: the worker could have taken it ahead, and would have lost it for an hour.
+    after = notebook["triple"].delay(2)
     worker.start()
     assert worker.state == "running"
     assert after.get(timeout=30) == 6

@@ -10,7 +10,7 @@ from pika.exceptions import AMQPConnectionError, ProbableAuthenticationError
 from tests.services.owners import wait_until
 
 from onsite.errors import OnsiteError
-from onsite.services import RabbitMQ, process, rabbitmq
+from onsite.services import RabbitMQ, folders, process, rabbitmq
 
 pytestmark = pytest.mark.slow
 
@@ -58,6 +58,16 @@ def test_a_rejected_message_goes_to_the_dead_letter_queue(mq: RabbitMQ) -> None:
     assert (death["queue"], death["reason"]) == ("fragile", "rejected")
 
 
+def is_recorded(queue: bytes) -> bool:
+    """Whether the database of a running RabbitMQ has a queue of that name on the disk."""
+    return any(
+        queue in file.read_bytes()
+        for folder in folders.server_folders()
+        for file in folder.rglob("*")
+        if file.suffix in (".LOG", ".DCD", ".DCL")
+    )
+
+
 @pytest.mark.parametrize("end", [RabbitMQ.stop, RabbitMQ.kill])
 def test_durable_messages_come_back(mq: RabbitMQ, end: object) -> None:
     with mq.connect() as connection:
@@ -65,6 +75,8 @@ def test_durable_messages_come_back(mq: RabbitMQ, end: object) -> None:
         channel.queue_declare("kept", durable=True)
         channel.confirm_delivery()
         channel.basic_publish("", "kept", b"x", pika.BasicProperties(delivery_mode=2))
+    # The confirmation is for the message. Mnesia writes the queue's own record a little later.
+    wait_until(lambda: is_recorded(b"kept"), "the queue is on the disk")
     end(mq)  # type: ignore[operator]
     assert mq.state == "stopped"
     with pytest.raises(AMQPConnectionError):
