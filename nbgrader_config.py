@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+import zmq
+
 # nbgrader calls `alembic` by name, which must be found when the environment is not activated.
 os.environ["PATH"] = os.pathsep.join([f"{sys.prefix}/bin", os.environ.get("PATH", "")])
 
@@ -22,3 +24,6 @@ c.CourseDirectory.feedback_directory = "feedback"
 # Plain `nbgrader autograde` starts real servers and runs the demos too: give a cell time.
 c.ExecutePreprocessor.timeout = 300
 c.Execute.timeout = 300
+
+# Encrypt what goes to and from kernels where that is possible; they complain otherwise.
+c.KernelManager.transport_encryption = "auto" if zmq.has("curve") else "disabled"

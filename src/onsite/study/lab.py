@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+import zmq
 from jupyter_server.serverapp import ServerApp
 from jupyterlab.labapp import LabApp
 from traitlets.config import Config
@@ -27,6 +28,8 @@ OPTIONS = (
     "--LabApp.news_url=None",
     "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
+    # Messages between server and kernels are encrypted where that is possible: no warning then.
+    f"--KernelManager.transport_encryption={'auto' if zmq.has('curve') else 'disabled'}",
     "--Application.log_level=ERROR",
 )
 
