@@ -49,7 +49,7 @@ def stranger(place: Path, runtime: Path) -> dict[str, Any]:
     mounts |= {seen / f"site{number}": site for number, site in enumerate(sites)}
     for target in mounts:
         target.mkdir(parents=True)
-    home = place / "a stranger's home"
+    home = runtime.with_name("the home of a stranger")  # RabbitMQ can do with spaces
     (home / "runtime" / "packages").mkdir(parents=True)
     for package in (runtime / "packages").resolve().iterdir():
         if (package / "package.json").exists():  # the others they fetch themselves

@@ -72,6 +72,49 @@ def test_lag_while_the_link_is_cut(pair: PostgresCluster) -> None:
     assert [one.bytes for one in pair.lag()] == [0]
 
 
+def test_lag_while_the_link_is_slow(pair: PostgresCluster) -> None:
+    (replica,) = pair.replicas
+    write(pair, "CREATE TABLE t (x int)", MANY)
+    pair.catch_up()
+    link = pair.link(pair.primary, replica)
+    latency = 2.0  # much less than the time in which a silent peer is given up
+    link.set(latency=latency)
+    before = link.counts()["down"]
+    write(pair, MANY)
+    (lag,) = pair.lag()
+    assert lag.bytes > 5000, "what was committed is still on its way"
+    assert lag.seconds > 0
+    assert count(replica) == 5000
+    pair.catch_up()
+    assert count(replica) == 10_000
+    assert link.counts()["down"] - before > lag.bytes, "the log came by this link"
+    # the primary measures the way there and back, which cannot be less than the fault
+    measured = "SELECT coalesce(extract(epoch FROM flush_lag), 0) FROM pg_stat_replication"
+    wait_until(lambda: pair.primary._ask(measured)[0] > 1.9 * latency, "it has been measured")
+    link.heal()
+
+
+def test_lag_while_the_link_is_narrow(pair: PostgresCluster) -> None:
+    (replica,) = pair.replicas
+    write(pair, "CREATE TABLE t (x int)")
+    pair.catch_up()
+    link = pair.link(pair.primary, replica)
+    link.set("down", bandwidth=20_000)
+    start = link.counts()["down"]
+    write(pair, MANY)
+    (first,) = pair.lag()
+    assert first.bytes > 100_000
+    wait_until(lambda: link.counts()["down"] - start > 40_000, "some of it has passed")
+    (later,) = pair.lag()
+    assert 0 < later.bytes <= first.bytes, "it comes, slowly"
+    assert later.seconds > first.seconds > 0
+    assert link.counts()["open"] == 1, "slow is not broken"
+    link.heal()
+    pair.catch_up()
+    assert count(replica) == 5000
+    assert pair.lag()[0].seconds == 0
+
+
 def test_a_node_that_was_stopped_catches_up(pair: PostgresCluster) -> None:
     (replica,) = pair.replicas
     write(pair, "CREATE TABLE t (x int)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pika
 import pytest
@@ -130,3 +131,15 @@ def test_a_failing_start_shows_its_log_and_leaves_nothing(
     with pytest.raises(OnsiteError, match=r"(?s)RabbitMQ .* did not start.*no_such_setting"):
         rabbitmq()
     assert process._servers == before
+
+
+def test_an_apostrophe_in_the_path_is_said_so(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = runtime.with_name("a learner's runtime")
+    home.mkdir()
+    (home / "packages").symlink_to(runtime / "packages")
+    monkeypatch.setenv("ONSITE_RUNTIME", str(home))
+    with pytest.raises(OnsiteError, match="has an apostrophe in it; set ONSITE_RUNTIME to a"):
+        rabbitmq()
+    assert list(folders.server_folders()) == []

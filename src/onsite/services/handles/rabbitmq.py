@@ -206,6 +206,11 @@ def _erlang_version(epmd: Path) -> str:
 def _prepare(
     program: Program, script: Path, mapper: int, password: str, data: Path, port: int
 ) -> Sequence[str]:
+    if "'" in str(data):  # it asks `df` about it between such marks, and waits for ever
+        raise OnsiteError(
+            f"RabbitMQ cannot run below {data}, which has an apostrophe in it; set ONSITE_RUNTIME "
+            "to a folder whose path has none."
+        )
     (data / "rabbitmq.conf").write_text(
         CONFIGURATION.format(port=port, user=USER, password=password), encoding="ascii"
     )
