@@ -53,11 +53,18 @@ def test_nothing_is_left_of_any_service_when_the_owner_is_killed(
     owner = own(
         f"from onsite.services import *\n{EVERY[service]}"
         "import psutil\n"
+        "from urllib.parse import urlsplit\n"
         "all_of_it = psutil.Process().children(recursive=True)\n"
-        "say(describe()); say([one.pid for one in all_of_it]); time.sleep(60)\n"
+        "say(describe()); say([one.pid for one in all_of_it])\n"
+        "words = [one.info['cmdline'] for one in psutil.process_iter(['cmdline'])]\n"
+        "secret = urlsplit(handle.url).password\n"
+        "shown = [line for line in words if secret and secret in ' '.join(line or [])]\n"
+        "say([bool(secret), shown]); time.sleep(60)\n"
     )
     servers, processes = owner.hear(), owner.hear()
     assert len(processes) >= 2 * len(servers)
+    # everybody can see the words of a command; memcached alone asks for no password
+    assert owner.hear() == [service != "memcached", []]
     os.kill(owner.process.pid, signal.SIGKILL)
     assert_gone(servers)
     for pid in processes:

@@ -4,9 +4,10 @@ It is the server's parent. It stops the server and deletes the server's folder a
 owner closes it, exits, or is killed, however rudely. Run it as ``python -I -S keeper.py``: one
 file, standard library only, so that it starts in about 30 ms.
 
-The talk is one JSON object a line. The owner's first line on stdin is the order (see `Order`
-in process.py); later lines are the words ``start``, ``stop`` and ``kill``. The keeper answers on
-stdout with ``{"event": ...}``: started, failed, stopped, or exited (the server ended by itself).
+The talk is one JSON object a line. The owner's first line on stdin is the order (see
+`Server._order` in process.py); later lines are the words ``start``, ``stop`` and ``kill``. The
+keeper answers on stdout with ``{"event": ...}``: started, failed, stopped, or exited (the server
+ended by itself).
 
 The owner's end is noticed in two ways, because neither is enough alone: stdin reaches its end
 (at once, but not while a forked child of the owner still holds the pipe), and the parent process

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from tests.services.owners import wait_until
 
 from onsite.errors import OnsiteError
-from onsite.services import PostgresCluster, folders, postgres_cluster
+from onsite.services import PostgresCluster, folders, postgres_cluster, process
 
 pytestmark = pytest.mark.slow
 
@@ -151,6 +154,23 @@ def test_failover_and_the_way_back() -> None:
         for wrong in (cluster.promote, cluster.rejoin):
             with pytest.raises(OnsiteError, match="node_2 is the primary"):
                 wrong(second)
+
+
+def test_copying_the_primary_shows_nobody_its_password(
+    pair: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill, commands = process.fill, []
+
+    def watched(data: Path, command: Sequence[str | Path], *more: Any) -> None:
+        commands.append([str(word) for word in command])
+        fill(data, command, *more)
+
+    monkeypatch.setattr(process, "fill", watched)
+    pair.rejoin(pair.replicas[0])
+    (words,) = commands
+    assert words[0].endswith("pg_basebackup")
+    password = urlsplit(pair.url).password
+    assert password and not any(password in word for word in words)
 
 
 def test_a_split_after_a_promotion_while_the_old_primary_runs(pair: PostgresCluster) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import psycopg
 from psycopg import sql
@@ -392,7 +392,12 @@ def _copy(template: Path, data: Path) -> None:
 def _back_up(program: Program, source: str, data: Path) -> None:
     tool = program.path.with_name("pg_basebackup")
     how = ("--checkpoint=fast", "--wal-method=stream", "--no-sync")
-    process.fill(data, (tool, "-D", str(data), "-d", source, *how), program.environment)
+    parts = urlsplit(source)
+    user = unquote(parts.username or "")
+    where = ("-h", parts.hostname or "", "-p", str(parts.port), "-U", user)
+    # everybody can see the words of a command, but not its environment
+    secret = {"PGPASSWORD": unquote(parts.password or "")}
+    process.fill(data, (tool, "-D", str(data), *where, *how), {**program.environment, **secret})
 
 
 def _ready(data: Path, port: int) -> bool:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from onsite.errors import OnsiteError
 from onsite.services import process
+from onsite.services.family import listens
 from onsite.services.packages import cure, package_of
 from onsite.services.programs import Program, find_program
 from onsite.services.server_handle import ServerHandle, client_library
@@ -182,7 +183,7 @@ def _mapper(program: Program) -> process.Recipe:
         version=_erlang_version(epmd),
         origin=program.origin,
         prepare=lambda data, port: (str(epmd), "-port", str(port), "-address", "127.0.0.1"),
-        ready=_listens,
+        ready=lambda data, port: listens(data.parent, port),
         stop_signal=signal.SIGTERM,
         environment=program.environment,
     )
@@ -254,11 +255,6 @@ def _write_erl(erlexec: Path, target: Path) -> None:
         encoding="utf-8",
     )
     target.chmod(0o755)
-
-
-def _listens(data: Path, port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _ready(data: Path, port: int) -> bool:

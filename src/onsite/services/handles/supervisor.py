@@ -138,8 +138,8 @@ class Supervisor(ServerHandle):
         """What supervisord did and saw, oldest first, from its log.
 
         Returns:
-            Rows with `time` (a datetime), `program`, `event` (spawned, success, exited, stopped,
-            gave up) and `detail`, in supervisord's words.
+            Rows with `time` (a datetime, local and without a zone), `program`, `event` (spawned,
+            success, exited, stopped, gave up) and `detail`, in supervisord's words.
         """
         text = (self._private().folder / "log").read_text(encoding="utf-8", errors="replace")
         return [
