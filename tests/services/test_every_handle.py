@@ -23,9 +23,11 @@ __all__ = ["place"]  # a fixture
 IMPORT = "from onsite.services import *\n"
 TELL = (
     "import psutil\n"
-    "below = psutil.Process().children(recursive=True)\n"
-    "say(describe()); say([one.pid for one in below])\n"
-    "say(sorted({one.uids().effective for one in below})); time.sleep(60)\n"
+    "below = psutil.Process().children(recursive=True); uids = set()\n"
+    "for one in below:\n"
+    "    try: uids.add(one.uids().effective)\n"
+    "    except psutil.NoSuchProcess: pass\n"  # a backend whose client has gone
+    "say(describe()); say([one.pid for one in below]); say(sorted(uids)); time.sleep(60)\n"
 )
 
 
