@@ -253,3 +253,10 @@ def test_own_server_has_its_own_persistence_and_replicas(theirs: Valkey) -> None
             own.replica()
         with pytest.raises(OnsiteError, match="is your own; stop and start it yourself"):
             own.kill()
+
+
+def test_a_replica_does_not_wait_for_further_ones(kv: Valkey) -> None:
+    delay = "repl-diskless-sync-delay"
+    with kv.replica() as replica:
+        for server in (kv, replica):  # the one that sends the copy decides; a replica may, later
+            assert server.client.config_get(delay) == {delay: "0"}

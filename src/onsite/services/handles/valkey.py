@@ -209,7 +209,6 @@ class Valkey(Handle):
         options = {
             "replicaof": f"{address.hostname} {address.port}",
             "masterauth": source.password or "",
-            "repl-diskless-sync-delay": "0",
         }
         replica = private(PERSISTENCE["none"] | options, source.password)
         deadline = time.monotonic() + SYNC_SECONDS
@@ -276,6 +275,8 @@ def private(options: Mapping[str, str], password: str | None = None) -> Valkey:
         options: lines of its configuration.
         password: the one it asks for; a random one otherwise.
     """
+    # one that gets a replica would wait 5 s for further ones before it sends the copy
+    options = {"repl-diskless-sync-delay": "0", **options}
     return _handle(_PrivateServer.launch(options, password or secrets.token_hex(8)))
 
 
