@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -28,6 +29,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from onsite.course.build import build
 from onsite.course.layout import Layout, find_layout
+from onsite.course.model import Exercise, Topic
 from onsite.course.reader import read_course
 from onsite.grading.runner import Runner
 from onsite.services import valkey
@@ -105,6 +107,30 @@ def copies(folder: Path, count: int) -> Layout:
     return layout
 
 
+def check_seconds(topic: Topic, exercise: Exercise, repeats: int) -> list[float]:
+    """Seconds of `%check` in a kernel that has run the topic's cells with the solution."""
+    above = [
+        cell.source
+        for cell in topic.cells
+        if cell.kind == "code"
+        and cell.role in ("plain", "exercise")
+        and cell.line <= exercise.checks[-1].cell.line
+    ]
+    sources = ["%load_ext onsite", *above, *[f"%check {exercise.id}"] * (repeats + 1)]
+    document = new_notebook(
+        cells=[new_code_cell(source) for source in sources], metadata=notebook().metadata
+    )
+    NotebookClient(document).execute()
+    times = [cell.metadata["execution"] for cell in document.cells[-repeats:]]
+    return [
+        (
+            datetime.fromisoformat(time["shell.execute_reply"])
+            - datetime.fromisoformat(time["iopub.execute_input"])
+        ).total_seconds()
+        for time in times
+    ]
+
+
 def install(home: Path) -> None:
     """What a newcomer's first command does."""
     clone = home / "clone"
@@ -166,6 +192,9 @@ def main() -> None:
         )
         print(row("`postgres()`, first in a process", timed(start_postgres, some)))
         print(row("`valkey()`", timed(lambda: valkey().close(), some)))
+        for topic in read_course(find_layout()).topics:
+            exercise = topic.exercises[0]
+            print(row(f"`%check {exercise.id}`", check_seconds(topic, exercise, some)))
         print(row("`./onsite run`", timed(command("run"), 1)))
         print(row("`./onsite prove`", timed(command("prove"), 1)))
 

@@ -45,6 +45,9 @@ def test_nothing_is_left_when_the_owner_ends(
     assert_gone(servers)
 
 
+ASK_FOR_A_PASSWORD = {"mariadb", "pgbouncer", "postgres", "rabbitmq", "valkey"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("service", EVERY)
 def test_nothing_is_left_of_any_service_when_the_owner_is_killed(
@@ -63,8 +66,9 @@ def test_nothing_is_left_of_any_service_when_the_owner_is_killed(
     )
     servers, processes = owner.hear(), owner.hear()
     assert len(processes) >= 2 * len(servers)
-    # everybody can see the words of a command; memcached alone asks for no password
-    assert owner.hear() == [service != "memcached", []]
+    has_password, shown = owner.hear()
+    assert has_password or service not in ASK_FOR_A_PASSWORD
+    assert shown == [], "everybody can see the words of a command"
     os.kill(owner.process.pid, signal.SIGKILL)
     assert_gone(servers)
     for pid in processes:
@@ -219,6 +223,7 @@ def shared_memory(makers: set[int]) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_two_hundred_cycles_leak_nothing(runtime: Path) -> None:
+    process.close_servers()  # of tests before this one
     # with a setting, PostgreSQL is a server of the handle's own and ends with it
     starts: tuple[Callable[[], Postgres | Valkey], ...] = (
         partial(postgres, work_mem="8MB"),
