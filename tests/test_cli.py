@@ -48,12 +48,14 @@ def refusal(finished: subprocess.CompletedProcess[str]) -> str:
     return finished.stderr.removeprefix("onsite: ").rstrip("\n")
 
 
+@pytest.mark.slow
 def test_an_unknown_name_is_refused_with_near_ones(root: Path) -> None:
     for command in ("build", "run"):
         message = refusal(onsite(root, command, "ading"))
         assert message == "No topic or module is called 'ading'; did you mean adding."
 
 
+@pytest.mark.slow
 def test_a_folder_without_syllabus_is_refused(root: Path) -> None:
     shutil.rmtree(root / "notebooks")
     message = refusal(onsite(root, "coverage"))
@@ -78,6 +80,7 @@ def test_form_errors_come_all_at_once_and_word_for_word(root: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_build_check_and_build(root: Path) -> None:
     checked = onsite(root, "build", "--check")
     assert checked.returncode == 1
@@ -95,6 +98,7 @@ def test_build_check_and_build(root: Path) -> None:
     assert "up to date (1 topics)" in checked.stdout
 
 
+@pytest.mark.slow
 def test_coverage_counts_and_speaks_json(root: Path) -> None:
     assert "1 of 2 questions, 1 of 2 topics are there." in onsite(root, "coverage").stdout
     rows = json.loads(onsite(root, "coverage", "--json").stdout)

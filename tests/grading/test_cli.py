@@ -51,6 +51,7 @@ def test_prove_fails_when_something_is_not_proved(course: Path) -> None:
     assert "0 of 1 topic proved" in done.stdout
 
 
+@pytest.mark.slow
 def test_prove_of_an_unknown_topic(course: Path) -> None:
     done = onsite(course, "prove", "ading")
     assert done.returncode == 2

@@ -50,6 +50,7 @@ def failures(proof: ExerciseProof) -> list[tuple[str, str]]:
     return [(failure.proof, failure.what) for failure in proof.failures]
 
 
+@pytest.mark.slow
 def test_a_good_topic_is_proved(lab: Laboratory, tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
     proof = prove_topic(read(tmp_path), lab, lambda ended, more: steps.append((ended, more)))

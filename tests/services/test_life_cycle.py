@@ -123,6 +123,7 @@ def test_a_killed_keeper_takes_its_server_along_and_the_next_start_cleans_up(own
         assert not is_open(one["port"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "ending", ["sys.exit()", "os._exit(0)", "pg.close(); kv.close(); sys.exit()"]
 )
@@ -155,6 +156,7 @@ def test_multiprocessing_children_leave_the_servers(own: Own) -> None:
     assert owner.hear() == [0, "1", "running", "running"]
 
 
+@pytest.mark.slow
 def test_a_child_forked_from_a_warm_parent_has_servers_of_its_own(
     own: Own, assert_gone: Gone
 ) -> None:
@@ -176,6 +178,7 @@ def test_a_child_forked_from_a_warm_parent_has_servers_of_its_own(
     assert owner.hear() == ["running", None]
 
 
+@pytest.mark.slow
 def test_two_owners_at_once_do_not_disturb_each_other(own: Own, assert_gone: Gone) -> None:
     # also the first start of all: both may want to make the template
     one, two = (own(BOTH + "sys.stdin.readline(); say(kv.client.ping())\n") for _ in range(2))
@@ -189,6 +192,7 @@ def test_two_owners_at_once_do_not_disturb_each_other(own: Own, assert_gone: Gon
     assert_gone(twos)
 
 
+@pytest.mark.slow
 def test_two_first_starts_make_one_template(own: Own, runtime: Path) -> None:
     fresh = runtime.with_name("fresh runtime")
     environment = os.environ | {"ONSITE_RUNTIME": str(fresh)}

@@ -28,6 +28,7 @@ def onsite(*words: str, **variables: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_running_server_is_listed_truthfully(own: Callable[..., Owner]) -> None:
     owner = own("kv = valkey(); pg = postgres(); say(describe()); time.sleep(60)")
     servers = owner.hear()
@@ -54,6 +55,7 @@ def test_a_stopped_server_is_listed_as_such() -> None:
         assert one.pid is None
 
 
+@pytest.mark.slow
 def test_stop_ends_servers_whoever_owns_them(
     own: Callable[..., Owner], assert_gone: Callable[[list[dict[str, Any]]], None]
 ) -> None:
