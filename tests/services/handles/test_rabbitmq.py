@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pika
@@ -70,23 +70,24 @@ def is_recorded(queue: bytes) -> bool:
 
 
 @pytest.mark.parametrize("end", [RabbitMQ.stop, RabbitMQ.kill])
-def test_durable_messages_come_back(mq: RabbitMQ, end: object) -> None:
+def test_durable_messages_come_back(mq: RabbitMQ, end: Callable[[RabbitMQ], None]) -> None:
+    name = f"kept after {end.__name__}"  # the disk still knows the name of an earlier one
     with mq.connect() as connection:
         channel = connection.channel()
-        channel.queue_declare("kept", durable=True)
+        channel.queue_declare(name, durable=True)
         channel.confirm_delivery()
-        channel.basic_publish("", "kept", b"x", pika.BasicProperties(delivery_mode=2))
+        channel.basic_publish("", name, b"x", pika.BasicProperties(delivery_mode=2))
     # The confirmation is for the message. Mnesia writes the queue's own record a little later.
-    wait_until(lambda: is_recorded(b"kept"), "the queue is on the disk")
-    end(mq)  # type: ignore[operator]
+    wait_until(lambda: is_recorded(name.encode()), "the queue is on the disk")
+    end(mq)
     assert mq.state == "stopped"
     with pytest.raises(AMQPConnectionError):
         mq.connect(connection_attempts=1)
     mq.start()
     with mq.connect() as connection:
         channel = connection.channel()
-        assert channel.basic_get("kept", auto_ack=True)[2] == b"x"
-        channel.queue_delete("kept")
+        assert channel.basic_get(name, auto_ack=True)[2] == b"x"
+        channel.queue_delete(name)
 
 
 def test_it_says_what_it_is(mq: RabbitMQ) -> None:
