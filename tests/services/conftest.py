@@ -16,6 +16,19 @@ from tests.services.owners import SOURCE, Owner, is_alive, is_open, wait_until
 from onsite.services import folders, handle
 from onsite.services.running import VARIABLES
 
+# The quick part of the suite tries the life cycle on PostgreSQL and Valkey; the servers of single
+# topics, a second or so a test, belong to the whole of it.
+QUICK_HANDLES = {"test_postgres", "test_valkey"}
+SLOW_MODULES = {"test_compose", "test_docs", "test_faults", "test_python_program"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        path = item.path
+        of_a_topic = path.parent.name == "handles" and path.stem not in QUICK_HANDLES
+        if "services" in path.parts and (of_a_topic or path.stem in SLOW_MODULES):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(autouse=True, scope="session")
 def runtime() -> Iterator[Path]:
