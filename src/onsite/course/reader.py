@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from onsite.course import form
+from onsite.course.exercises import all_exercises, topic_files
 from onsite.course.layout import Layout
 from onsite.course.markdown import Document, RawCell, read_document
 from onsite.course.model import (
@@ -101,15 +102,6 @@ def read_course(layout: Layout) -> Course:
     return Course(modules, ordered)
 
 
-def topic_files(layout: Layout) -> list[Path]:
-    """Every Markdown file below notebooks/, without editors' hidden copies, in order."""
-    return [
-        path
-        for path in sorted(layout.notebooks.rglob("*.md"))
-        if not any(part[0] == "." for part in path.relative_to(layout.notebooks).parts)
-    ]
-
-
 def read_topic(path: Path, plan: TopicPlan) -> Topic:
     """Read one topic: its header, its cells and how they belong together.
 
@@ -132,18 +124,14 @@ def find_topic(layout: Layout, exercise: str) -> Topic:
     Raises:
         OnsiteError: no topic has that exercise.
     """
-    marker = re.compile(r"""^`{3,}\s*python\b.*\bexercise\s*=\s*["']([^"'\n]+)["']""", re.MULTILINE)
-    known: list[str] = []
-    for path in topic_files(layout):
-        ids = marker.findall(path.read_text(encoding="utf-8", errors="replace"))
-        if exercise in ids:
-            for module in read_syllabus(layout.syllabus):
-                for plan in module.topics:
-                    if (plan.module, plan.id) == (path.parent.name, path.stem):
-                        return read_topic(path, plan)
-        known.extend(ids)
+    known = all_exercises(layout)
+    if (path := known.get(exercise)) is not None:
+        for module in read_syllabus(layout.syllabus):
+            for plan in module.topics:
+                if (plan.module, plan.id) == (path.parent.name, path.stem):
+                    return read_topic(path, plan)
     raise OnsiteError(
-        f"There is no exercise {exercise!r} in the course{suggestion(exercise, known)}."
+        f"There is no exercise {exercise!r} in the course{suggestion(exercise, list(known))}."
     )
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.display import display
 
+from onsite.course.exercises import all_exercises, exercises_in
 from onsite.course.layout import find_layout
 from onsite.errors import OnsiteError
 from onsite.study import panel
-from onsite.study.catalogue import all_exercises, exercises_in, open_topics
+from onsite.study.catalogue import open_topics
 from onsite.study.checking import run_checks
 from onsite.study.progress import Progress, ProgressError, Standing
 
