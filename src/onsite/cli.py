@@ -230,7 +230,8 @@ def grade(
     """Grade what is in submitted/ into autograded/, feedback/ and the gradebook."""
     from onsite.course.layout import find_layout
     from onsite.grading.feedback import write_feedback
-    from onsite.grading.grade import Grade, grade_module
+    from onsite.grading.grade import grade_module
+    from onsite.grading.outcome import Grade
     from onsite.grading.show import grade_parts
 
     layout = find_layout()

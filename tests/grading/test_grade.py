@@ -23,8 +23,9 @@ from onsite.course.layout import Layout
 from onsite.course.reader import read_course
 from onsite.errors import OnsiteError
 from onsite.grading.feedback import write_feedback
-from onsite.grading.grade import Grade, find_students, grade_module
+from onsite.grading.grade import find_students, grade_module
 from onsite.grading.gradebook import database, nbgrader_config
+from onsite.grading.outcome import Grade
 
 ROOT = Path(__file__).parents[2]
 MODULE = "01-basics"

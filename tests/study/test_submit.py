@@ -17,7 +17,8 @@ from onsite.course.build import build
 from onsite.course.layout import Layout
 from onsite.course.reader import read_course
 from onsite.errors import OnsiteError
-from onsite.grading.grade import Grade, TopicGrade, read_masters
+from onsite.grading.assignment import read_assignment
+from onsite.grading.outcome import Grade, TopicGrade
 from onsite.study import submit
 from onsite.study.progress import Progress
 from onsite.study.workspace import sync
@@ -170,7 +171,7 @@ def test_the_command_prints_points_messages_and_pages(studied: Layout) -> None:
 
 
 def test_a_topic_that_was_not_handed_in_earns_nothing(studied: Layout) -> None:
-    originals = read_masters(studied, MODULE)
+    originals = read_assignment(studied, MODULE).masters
     found = submit.scores(originals, Grade("ann", MODULE, (), missing=("buckets",)))
     assert [(score.earned, score.possible) for score in found] == [(0, 5), (0, 4), (0, 2)]
     assert found[0].failed == ("not handed in",)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -28,6 +28,7 @@ from onsite.files import write_atomically
 from onsite.grading.mutants import Mutant, mutants
 from onsite.grading.result import CellResult, Limits, RunResult
 from onsite.grading.runner import Runner
+from onsite.grading.servers import shared_servers
 
 Proof = Literal["solution", "stub", "wrong answers", "mutants", "order"]
 
@@ -226,19 +227,10 @@ class Laboratory:
 
 @contextmanager
 def laboratory(topics: Iterable[Topic]) -> Iterator[Laboratory]:
-    """A laboratory with the servers that the topics share.
-
-    PostgreSQL is started once, because a start per trial would be most of the trial; each
-    notebook gets a database of its own there. Valkey starts so fast that each trial starts its own.
-    """
-    with ExitStack() as stack:
-        environment = {}
-        if any("postgres" in topic.services for topic in topics):
-            # Imported here: it takes a moment, and most topics need no server.
-            from onsite.services import postgres
-
-            environment["ONSITE_POSTGRES_URL"] = stack.enter_context(postgres()).url
-        yield stack.enter_context(Laboratory(environment))
+    """A laboratory with the servers that the topics share."""
+    services = {service for topic in topics for service in topic.services}
+    with shared_servers(services) as environment, Laboratory(environment) as lab:
+        yield lab
 
 
 # --- the proofs -------------------------------------------------------------------------------

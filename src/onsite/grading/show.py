@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from onsite.grading.grade import Grade
+from onsite.grading.outcome import Grade
 from onsite.grading.prove import ExerciseProof, TopicProof
 
 YES, NO = Text("yes", style="green"), Text("NO", style="bold red")

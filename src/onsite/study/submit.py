@@ -26,8 +26,10 @@ from onsite.course.layout import Layout
 from onsite.course.reader import suggestion
 from onsite.course.syllabus import read_syllabus
 from onsite.errors import OnsiteError
+from onsite.grading.assignment import read_assignment
 from onsite.grading.feedback import write_feedback
-from onsite.grading.grade import Grade, grade_module, read_masters
+from onsite.grading.grade import grade_module
+from onsite.grading.outcome import Grade
 from onsite.study.workspace import version_of
 
 LONGEST_MESSAGE = 300  # characters
@@ -143,7 +145,7 @@ def grade(layout: Layout, module: str, student: str) -> tuple[list[Score], list[
         )
     write_feedback(layout, module, student)
     pages = sorted((layout.feedback / student / module).glob("*.html"))
-    return scores(read_masters(layout, module), result), pages
+    return scores(read_assignment(layout, module).masters, result), pages
 
 
 def scores(originals: Mapping[str, NotebookNode], grade: Grade) -> list[Score]:

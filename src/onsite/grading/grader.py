@@ -1,0 +1,163 @@
+"""Grades submissions: bytes in, result bytes out, nothing shared with whoever asks.
+
+    read -> restore -> run -> score
+
+A worker process of `onsite grade` has one Grader, and so has a Dask worker on another machine.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.utils import is_grade, is_locked
+
+from onsite.course.form import bound_names
+from onsite.grading.assignment import Assignment, assignment_bytes
+from onsite.grading.outcome import Grade, TopicGrade
+from onsite.grading.restore import SubmissionError, demos, magics, read_submission, restore
+from onsite.grading.result import Limits, RunResult
+from onsite.grading.runner import Runner, RunnerError
+from onsite.grading.score import scores, unanswered
+from onsite.grading.servers import shared_servers
+from onsite.grading.submission import Submission
+
+__all__ = ["LIMITS", "Grader", "assignment_bytes"]
+
+LIMITS = Limits(seconds_per_cell=60, seconds=600)
+_MISSING = re.compile(r"name '(\w+)' is not defined")
+
+
+class Grader:
+    """Grades submissions of one assignment, one after the other or from several threads.
+
+    Args:
+        assignment: from `assignment_bytes`.
+        limits: what one notebook may use.
+        sandbox: what fences the runs in; None runs them as ordinary processes of this user.
+    """
+
+    def __init__(self, assignment: bytes, *, limits: Limits = LIMITS, sandbox: None = None) -> None:
+        self._assignment = Assignment.from_bytes(assignment)
+        self._limits = limits
+        self._stack = ExitStack()
+        self._lock = threading.Lock()
+        self._runner: Runner | None = None
+        self._broken = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End everything that was started for the runs."""
+        self._stack.close()
+
+    def grade(self, submission: bytes) -> bytes:
+        """Grade everything that one student handed in.
+
+        Args:
+            submission: a `Submission`, by its `to_bytes`.
+
+        Returns:
+            A `Grade`, for its `from_bytes`. What could not be graded is in there as a problem,
+            never as an exception and never as a zero.
+        """
+        return self._grade(Submission.from_bytes(submission)).to_bytes()
+
+    def _grade(self, submission: Submission) -> Grade:
+        runner = self._start()
+        if runner is None:
+            return Grade(submission.student, submission.module, (), problem=self._broken)
+        graded = tuple(
+            grade_notebook(runner, topic, self._assignment.masters[topic], data)
+            for topic, data in submission.notebooks.items()
+        )
+        refused = tuple(
+            TopicGrade(topic, problem=why) for topic, why in submission.unreadable.items()
+        )
+        return Grade(submission.student, submission.module, (*graded, *refused), submission.missing)
+
+    def _start(self) -> Runner | None:
+        """The runner with the module's servers at hand; None when they do not start."""
+        with self._lock:
+            if self._runner is None and not self._broken:
+                try:
+                    environment = self._stack.enter_context(
+                        shared_servers(self._assignment.services)
+                    )
+                except Exception as error:  # whatever it is, no student is to blame
+                    self._broken = f"PostgreSQL did not start: {error}"
+                else:
+                    self._runner = self._stack.enter_context(
+                        Runner(limits=self._limits, environment=environment)
+                    )
+            return self._runner
+
+
+def grade_notebook(
+    runner: Runner, topic: str, original: NotebookNode, submission: bytes
+) -> TopicGrade:
+    """Grade one submitted notebook against `restore.master` of its source."""
+    try:
+        notebook = restore(read_submission(submission), original)
+    except SubmissionError as error:
+        return TopicGrade(topic, problem=str(error))
+    problem = ""
+    # What is not the student's fault is tried twice before it is reported.
+    for _ in range(2):
+        try:
+            result = _run(runner, notebook)
+        except RunnerError as error:
+            problem = f"it could not be run: {error}"
+            continue
+        if not (problem := _broken_setup(notebook, result)):
+            executed = nbformat.reads(result.notebook.decode(), as_version=4)
+            return TopicGrade(topic, scores(executed), unanswered(executed), result.notebook)
+    return TopicGrade(topic, problem=problem)
+
+
+def _run(runner: Runner, notebook: NotebookNode) -> RunResult:
+    """Run without the demos, which take most of the time and no check depends on.
+
+    A student's own code may: when a name is missing that a demo defines (an import, mostly), it is
+    all run again with the demos, as nbgrader and the student's own kernel did.
+    """
+    data = nbformat.writes(notebook).encode()
+    result = runner.run(data, leave_out=demos(notebook) | magics(notebook))
+    missing = {name for cell in result.cells for name in _MISSING.findall(cell.error_message)}
+    if missing and any(missing & _names(notebook.cells[index].source) for index in demos(notebook)):
+        return runner.run(data, leave_out=magics(notebook))
+    return result
+
+
+def _names(source: str) -> set[str]:
+    try:
+        return bound_names(source)
+    except SyntaxError:
+        return set()
+
+
+def _broken_setup(notebook: NotebookNode, result: RunResult) -> str:
+    """What failed in the instructor's own preparation, such as a server that did not start."""
+    for cell in result.cells:
+        original = notebook.cells[cell.index]
+        if cell.status == "error" and is_locked(original) and not is_grade(original):
+            name = original.metadata.nbgrader["grade_id"]
+            return (
+                f"{name}, which is not the student's, failed: {cell.error_name}: "
+                + (cell.error_message.strip().split("\n")[0])
+            )
+    return ""

@@ -1,0 +1,107 @@
+"""What came of a submission."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from onsite.grading.score import Score
+
+
+@dataclass(frozen=True, slots=True)
+class TopicGrade:
+    """What came of one submitted notebook.
+
+    Either `executed` (the notebook as UTF-8 JSON) and its `scores`, or `problem`: why it could
+    not be graded, which is never a zero. `unanswered` says of each cell that the student was to
+    write whether it is untouched.
+    """
+
+    topic: str
+    scores: tuple[Score, ...] = ()
+    unanswered: Mapping[str, bool] = field(default_factory=dict)
+    executed: bytes = b""
+    problem: str = ""
+
+    @property
+    def points(self) -> float:
+        """What was earned so far."""
+        return sum(score.points or 0.0 for score in self.scores)
+
+    @property
+    def max_points(self) -> float:
+        """What could be earned, manually graded cells included."""
+        return sum(score.max_points for score in self.scores)
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Some cell has to be graded by hand."""
+        return any(score.points is None for score in self.scores)
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What came of one submission; `missing` topics were not handed in and earn nothing."""
+
+    student: str
+    module: str
+    topics: tuple[TopicGrade, ...]
+    missing: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def graded(self) -> bool:
+        """Everything that was handed in has its grade."""
+        return not self.problem and not any(topic.problem for topic in self.topics)
+
+    def to_bytes(self) -> bytes:
+        """All of it as JSON."""
+        return json.dumps(asdict(self), default=bytes.decode).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Grade:
+        """The grade that `to_bytes` wrote."""
+        content = json.loads(data)
+        topics = tuple(
+            TopicGrade(
+                each["topic"],
+                tuple(Score(**score) for score in each["scores"]),
+                each["unanswered"],
+                each["executed"].encode(),
+                each["problem"],
+            )
+            for each in content["topics"]
+        )
+        return cls(
+            content["student"],
+            content["module"],
+            topics,
+            tuple(content["missing"]),
+            content["problem"],
+        )
+
+    def report(self) -> dict[str, Any]:
+        """The grade as plain data for people's programs, without the notebooks."""
+        return {
+            "student": self.student,
+            "module": self.module,
+            "graded": self.graded,
+            "problem": self.problem,
+            "missing": list(self.missing),
+            "topics": [
+                {
+                    "topic": topic.topic,
+                    "points": topic.points,
+                    "max_points": topic.max_points,
+                    "needs_a_person": topic.needs_a_person,
+                    "problem": topic.problem,
+                    "cells": [
+                        {"id": s.cell, "points": s.points, "max_points": s.max_points}
+                        for s in topic.scores
+                    ],
+                }
+                for topic in self.topics
+            ],
+        }

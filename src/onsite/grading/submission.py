@@ -1,0 +1,130 @@
+"""What one student handed in for a module, read with suspicion."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+
+from nbgrader.utils import parse_utc
+
+from onsite.grading.restore import MAX_BYTES, SubmissionError
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What one student handed in for a module: the notebooks' bytes by topic.
+
+    `submitted` is when, in UTC without a zone; None if unknown. `missing` topics were not handed
+    in; `unreadable` ones were, with the reason.
+    """
+
+    student: str
+    module: str
+    submitted: datetime | None
+    notebooks: Mapping[str, bytes]
+    missing: tuple[str, ...] = ()
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """All of it as JSON; bytes that are no UTF-8 travel as lone surrogates."""
+        return json.dumps(
+            {
+                "student": self.student,
+                "module": self.module,
+                "submitted": self.submitted and self.submitted.isoformat(),
+                "notebooks": {
+                    topic: data.decode("utf-8", "surrogateescape")
+                    for topic, data in self.notebooks.items()
+                },
+                "missing": self.missing,
+                "unreadable": dict(self.unreadable),
+            }
+        ).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Submission:
+        """The submission that `to_bytes` wrote."""
+        content = json.loads(data)
+        when = content["submitted"]
+        return cls(
+            content["student"],
+            content["module"],
+            when and datetime.fromisoformat(when),
+            {
+                topic: text.encode("utf-8", "surrogateescape")
+                for topic, text in content["notebooks"].items()
+            },
+            tuple(content["missing"]),
+            content["unreadable"],
+        )
+
+    def digest(self) -> str:
+        """A name of exactly this submission."""
+        return blake2b(self.to_bytes(), digest_size=16).hexdigest()
+
+
+def read_files(folder: Path, student: str, module: str, topics: Iterable[str]) -> Submission:
+    """Read what one student handed in.
+
+    Only regular files count, so that no link leads elsewhere and no pipe waits for ever.
+
+    Raises:
+        SubmissionError: the submission as a whole cannot be read.
+    """
+    notebooks: dict[str, bytes] = {}
+    unreadable: dict[str, str] = {}
+    missing: list[str] = []
+    for topic in topics:
+        try:
+            data = read_regular(folder / f"{topic}.ipynb")
+        except SubmissionError as error:
+            unreadable[topic] = str(error)
+        else:
+            if data is None:
+                missing.append(topic)
+            else:
+                notebooks[topic] = data
+    return Submission(student, module, _timestamp(folder), notebooks, tuple(missing), unreadable)
+
+
+def read_regular(path: Path) -> bytes | None:
+    """The file's content, at most just above what is allowed; None when there is no file.
+
+    Raises:
+        SubmissionError: it is something else than a regular file, or cannot be read.
+    """
+    try:
+        if path.parent.is_symlink():
+            raise SubmissionError(f"{path.parent.name} is not a regular folder")
+        # Neither follows a link nor waits for a pipe, even if one is put there at this moment.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise SubmissionError(f"{path.name} is not a regular file")
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if path.is_symlink() or not path.is_file():
+            raise SubmissionError(f"{path.name} is not a regular file") from None
+        raise SubmissionError(f"{path.name} cannot be read: {error.strerror}") from None
+
+
+def _timestamp(folder: Path) -> datetime | None:
+    """When it was handed in, from nbgrader's timestamp.txt."""
+    data = read_regular(folder / "timestamp.txt")
+    if data is None or not (text := data[:200].decode("utf-8", "replace").strip()):
+        return None
+    try:
+        when: datetime = parse_utc(text)
+    except (ValueError, OverflowError):
+        raise SubmissionError(
+            f"timestamp.txt holds {text!r}, which is no time such as 2026-11-20 17:05:00 UTC"
+        ) from None
+    return when
