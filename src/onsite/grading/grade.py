@@ -53,7 +53,6 @@ def grade_module(
     assignment = read_assignment(layout, module)
     students = find_students(layout, module, student)
     config = gradebook.nbgrader_config(layout)
-    gradebook.register(gradebook.database(config), module, assignment.masters)
     grades: list[Grade] = []
     grader = Grader(assignment.to_bytes(), limits=limits)
 
@@ -67,13 +66,15 @@ def grade_module(
 
     pool = ThreadPoolExecutor(jobs or os.cpu_count() or 1, thread_name_prefix="grade")
     try:
-        for future in as_completed([pool.submit(grade_one, name) for name in students]):
-            grade, submitted = future.result()
-            if not grade.problem:
-                _store(layout, grade)
-                gradebook.record(config, module, grade.student, submitted, _entries(grade))
-            grades.append(grade)
-            progress(grade, len(students))
+        with gradebook.Writer(config, module, assignment.masters) as book:
+            for future in as_completed([pool.submit(grade_one, name) for name in students]):
+                grade, submitted = future.result()
+                if not grade.problem:
+                    _store(layout, grade)
+                    book.add(grade.student, submitted, _entries(grade))
+                    book.flush()
+                grades.append(grade)
+                progress(grade, len(students))
     finally:
         # In this order, so that Ctrl-C need not wait for the submissions under way.
         grader.close()

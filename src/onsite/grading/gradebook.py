@@ -1,41 +1,35 @@
-"""Scores in nbgrader's own tables, as nbgrader would have written them.
+"""The gradebook: nbgrader's own tables, written by one writer in batches.
+
+    with Writer(nbgrader_config(layout), module, masters) as book:
+        book.add(student, submitted, entries)     # as often as you like
+        book.flush()                              # all of it, in one transaction
 
 Whatever writes the same rows, nbgrader's formgrader, feedback and export read them.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
+from types import TracebackType
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_notebook
-from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import AssignLatePenalties, SaveCells
-from sqlalchemy.exc import SAWarning
+from sqlalchemy.exc import DBAPIError
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from onsite.course.layout import Layout
-from onsite.grading.evolve import adapt_cells, complete_submissions
-from onsite.grading.score import Score
+from onsite.errors import OnsiteError
+from onsite.grading.database import connect, shown
+from onsite.grading.late import LatePenalty
+from onsite.grading.register import register
+from onsite.grading.rows import Entry, Record, write
+
+__all__ = ["Entry", "Writer", "database", "nbgrader_config"]
 
 CONFIG = "nbgrader_config.py"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the gradebook is to hold of one notebook of a submission.
-
-    `unanswered` says of each cell that the student was to write whether it is untouched.
-    """
-
-    scores: tuple[Score, ...]
-    unanswered: Mapping[str, bool]
 
 
 def nbgrader_config(layout: Layout) -> Config:
@@ -52,108 +46,87 @@ def database(config: Config) -> str:
     return str(CourseDirectory(config=config).db_url)
 
 
-@contextmanager
-def _open(db_url: str) -> Iterator[Gradebook]:
-    """The gradebook, without what SQLAlchemy 2 has to say about nbgrader's use of it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SAWarning)
-        with Gradebook(db_url) as book:
-            yield book
+class Writer:
+    """The one writer of a module's grades.
 
-
-def register(db_url: str, module: str, masters: Mapping[str, NotebookNode]) -> None:
-    """Make sure that the gradebook knows a module's notebooks and their cells.
-
-    A fresh clone has no gradebook, since `nbgrader generate_assignment` was run by someone else.
+    Entering makes the gradebook if there is none and brings its cells in step with the module;
+    leaving writes what is still waiting, unless an exception is on its way. What a person wrote
+    (manual scores, extra credit, manual comments, flags) is never touched.
 
     Args:
-        db_url: the gradebook.
-        module: the assignment's name.
-        masters: its notebooks by name, from `restore.master`.
-    """
-    with _open(db_url) as book:
-        book.update_or_create_assignment(module)
-        stale = [
-            name for name, notebook in masters.items() if _differs(book, module, name, notebook)
-        ]
-        for name in stale:
-            adapt_cells(book, module, name, masters[name])
-    for name in stale:
-        resources = {"nbgrader": {"notebook": name, "assignment": module, "db_url": db_url}}
-        SaveCells().preprocess(masters[name], resources)
-    if stale:
-        with _open(db_url) as book:
-            complete_submissions(book, module)
-
-
-def _differs(book: Gradebook, module: str, name: str, notebook: NotebookNode) -> bool:
-    try:
-        known = book.find_notebook(name, module)
-    except MissingEntry:
-        return True
-    rows = {cell.name: (cell.source, cell.checksum) for cell in known.source_cells}
-    return rows != {
-        cell.metadata.nbgrader["grade_id"]: (cell.source, cell.metadata.nbgrader.get("checksum"))
-        for cell in notebook.cells
-        if any(cell.metadata.get("nbgrader", {}).get(k) for k in ("grade", "solution", "locked"))
-    }
-
-
-def record(
-    config: Config,
-    module: str,
-    student: str,
-    submitted: datetime | None,
-    entries: Mapping[str, Entry | None],
-) -> None:
-    """Write the grades of one submission; a score that a person gave is never touched.
-
-    Args:
-        config: nbgrader's configuration.
+        config: nbgrader's configuration, from `nbgrader_config`.
         module: the assignment.
-        student: who handed in; made if unknown.
-        submitted: when, in UTC without a zone, as nbgrader has it.
-        entries: what each notebook earned; None for one that was not handed in, which earns
-            nothing. A notebook that is not named keeps what it has.
+        masters: its notebooks by name, from `restore.master`.
+
+    Raises:
+        OnsiteError: on entering: the gradebook cannot be opened or is of a kind that is not
+            supported.
     """
-    db_url = database(config)
-    with _open(db_url) as book:
-        book.update_or_create_student(student)
-        when = {} if submitted is None else {"timestamp": submitted}
-        submission = book.update_or_create_submission(module, student, **when)
-        late = submission.total_seconds_late > 0
-        for name, entry in entries.items():
-            notebook = book.find_submission_notebook(name, module, student)
-            _write(notebook, entry)
-            late = late or notebook.late_submission_penalty is not None
-        book.db.commit()
-    if late:
-        for name, entry in entries.items():
-            if entry is not None:
-                AssignLatePenalties(config=config).preprocess(
-                    new_notebook(),
-                    {
-                        "nbgrader": {
-                            "notebook": name,
-                            "assignment": module,
-                            "student": student,
-                            "db_url": db_url,
-                        }
-                    },
-                )
 
+    def __init__(self, config: Config, module: str, masters: Mapping[str, NotebookNode]) -> None:
+        self._url = database(config)
+        self._course = str(CourseDirectory(config=config).course_id)
+        self._module = module
+        self._masters = masters
+        self._penalty = LatePenalty(config)
+        self._waiting: list[Record] = []
 
-def _write(notebook: object, entry: Entry | None) -> None:
-    """Fill in a submitted notebook's rows, as nbgrader's SaveAutoGrades does."""
-    earned = {score.cell: score.points for score in entry.scores} if entry else {}
-    for grade in notebook.grades:  # type: ignore[attr-defined]
-        if entry is None:
-            grade.auto_score, grade.needs_manual_grade = 0, False
-        elif grade.name in earned:
-            grade.auto_score = earned[grade.name]
-            grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
-    if entry is not None:
-        for comment in notebook.comments:  # type: ignore[attr-defined]
-            if comment.name in entry.unanswered:
-                untouched = entry.unanswered[comment.name]
-                comment.auto_comment = "No response." if untouched else None
+    def __enter__(self) -> Writer:
+        self._engine = connect(self._url)
+        with self._explained("opened"):
+            register(self._url, self._course, self._module, self._masters)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                self.flush()
+        finally:
+            self._engine.dispose()
+
+    def __len__(self) -> int:
+        """How many submissions wait to be written."""
+        return len(self._waiting)
+
+    def add(
+        self, student: str, submitted: datetime | None, entries: Mapping[str, Entry | None]
+    ) -> None:
+        """Take in the grades of one submission; `flush` writes them.
+
+        Args:
+            student: who handed in; made if unknown.
+            submitted: when, in UTC without a zone, as nbgrader has it.
+            entries: what each notebook earned; None for one that was not handed in, which earns
+                nothing. A notebook that is not named keeps what it has.
+        """
+        self._waiting.append(Record(student, submitted, entries))
+
+    def flush(self) -> None:
+        """Write all that waits in one transaction; after an error, none of it and it waits still.
+
+        Raises:
+            OnsiteError: the gradebook could not be written.
+        """
+        if not self._waiting:
+            return
+        # Every writer takes its rows in the same order, so that no two wait for each other.
+        batch = sorted(self._waiting, key=lambda record: record.student)
+        with self._explained("written"), self._engine.begin() as connection:
+            write(connection, self._module, batch, self._penalty)
+        self._waiting.clear()
+
+    @contextmanager
+    def _explained(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            why = str(error.orig).strip().split("\n")[0]
+            raise OnsiteError(
+                f"The gradebook {shown(self._url)} could not be {done}: {why}; what it holds is "
+                "whole, so mend that and run the same command again."
+            ) from error

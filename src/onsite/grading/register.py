@@ -1,0 +1,83 @@
+"""A module's notebooks and cells made known to the gradebook, which is made if there is none."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.preprocessors import SaveCells
+from sqlalchemy import make_url
+from sqlalchemy.exc import SAWarning
+
+from onsite.grading.evolve import adapt_cells, complete_submissions
+
+
+def register(db_url: str, course: str, module: str, masters: Mapping[str, NotebookNode]) -> None:
+    """Make sure that the gradebook knows a module's notebooks and their cells.
+
+    A fresh clone has no gradebook, since `nbgrader generate_assignment` was run by someone else.
+
+    Args:
+        db_url: the gradebook.
+        course: nbgrader's id of the course.
+        module: the assignment's name.
+        masters: its notebooks by name, from `restore.master`.
+    """
+    _make(db_url)
+    with _open(db_url, course) as book:
+        book.update_or_create_assignment(module)
+        stale = [
+            name for name, notebook in masters.items() if _differs(book, module, name, notebook)
+        ]
+        for name in stale:
+            adapt_cells(book, module, name, masters[name])
+    for name in stale:
+        resources = {"nbgrader": {"notebook": name, "assignment": module, "db_url": db_url}}
+        SaveCells().preprocess(masters[name], resources)
+    if stale:
+        with _open(db_url, course) as book:
+            complete_submissions(book, module)
+
+
+def _make(db_url: str) -> None:
+    """Make a SQLite gradebook in one step, so that no grader meets half of one."""
+    path = make_url(db_url).database
+    if not db_url.startswith("sqlite") or not path or path == ":memory:" or Path(path).exists():
+        return
+    with tempfile.TemporaryDirectory(dir=Path(path).parent, prefix=".gradebook-") as folder:
+        whole = Path(folder) / "gradebook.db"
+        with _open(f"sqlite:///{whole}", ""):
+            pass
+        with suppress(FileExistsError):  # somebody else was faster
+            os.link(whole, path)
+
+
+@contextmanager
+def _open(db_url: str, course: str) -> Iterator[Gradebook]:
+    """The gradebook, without what SQLAlchemy 2 has to say about nbgrader's use of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)
+        with Gradebook(db_url, course) as book:
+            yield book
+
+
+def _differs(book: Gradebook, module: str, name: str, notebook: NotebookNode) -> bool:
+    try:
+        known = book.find_notebook(name, module)
+    except MissingEntry:
+        return True
+    rows = {cell.name: (cell.source, cell.checksum) for cell in known.source_cells}
+    return rows != {
+        cell.metadata.nbgrader["grade_id"]: (cell.source, cell.metadata.nbgrader.get("checksum"))
+        for cell in notebook.cells
+        if any(
+            cell.metadata.get("nbgrader", {}).get(kind)
+            for kind in ("grade", "solution", "locked", "task")
+        )
+    }
