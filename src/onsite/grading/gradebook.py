@@ -65,7 +65,8 @@ class Writer:
 
     def __init__(self, config: Config, module: str, masters: Mapping[str, NotebookNode]) -> None:
         self._url = database(config)
-        self._course = str(CourseDirectory(config=config).course_id)
+        # Nbgrader leaves it empty, which PostgreSQL refuses where there is no such course.
+        self._course = str(CourseDirectory(config=config).course_id) or "default_course"
         self._module = module
         self._masters = masters
         self._penalty = LatePenalty(config)
@@ -124,8 +125,9 @@ class Writer:
     def _explained(self, done: str) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
-            why = str(error.orig).strip().split("\n")[0]
+        except (DBAPIError, OSError) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            why = str(cause).strip().split("\n")[0]
             raise OnsiteError(
                 f"The gradebook {shown(self._url)} could not be {done}: {why}; what it holds is "
                 "whole, so mend that and run the same command again."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from nbgrader.preprocessors import SaveCells
 from sqlalchemy import make_url
 from sqlalchemy.exc import SAWarning
 
-from onsite.grading.evolve import adapt_cells, complete_submissions
+from onsite.grading.evolve import evolve
 
 
 def register(db_url: str, course: str, module: str, masters: Mapping[str, NotebookNode]) -> None:
@@ -32,30 +31,30 @@ def register(db_url: str, course: str, module: str, masters: Mapping[str, Notebo
     _make(db_url)
     with _open(db_url, course) as book:
         book.update_or_create_assignment(module)
-        stale = [
-            name for name, notebook in masters.items() if _differs(book, module, name, notebook)
-        ]
-        for name in stale:
-            adapt_cells(book, module, name, masters[name])
-    for name in stale:
+        changed = {
+            name: notebook
+            for name, notebook in masters.items()
+            if _differs(book, module, name, notebook)
+        }
+        if changed:
+            evolve(book, module, changed)
+    for name, notebook in changed.items():
         resources = {"nbgrader": {"notebook": name, "assignment": module, "db_url": db_url}}
-        SaveCells().preprocess(masters[name], resources)
-    if stale:
-        with _open(db_url, course) as book:
-            complete_submissions(book, module)
+        SaveCells().preprocess(notebook, resources)
 
 
 def _make(db_url: str) -> None:
     """Make a SQLite gradebook in one step, so that no grader meets half of one."""
-    path = make_url(db_url).database
-    if not db_url.startswith("sqlite") or not path or path == ":memory:" or Path(path).exists():
+    name = make_url(db_url).database
+    if not db_url.startswith("sqlite") or not name or name == ":memory:" or Path(name).exists():
         return
-    with tempfile.TemporaryDirectory(dir=Path(path).parent, prefix=".gradebook-") as folder:
-        whole = Path(folder) / "gradebook.db"
+    path = Path(name)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder:
+        whole = Path(folder) / path.name
         with _open(f"sqlite:///{whole}", ""):
             pass
         with suppress(FileExistsError):  # somebody else was faster
-            os.link(whole, path)
+            path.hardlink_to(whole)
 
 
 @contextmanager

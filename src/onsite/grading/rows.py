@@ -7,6 +7,8 @@ or who else writes: a manual score that is given in the meantime stays, and coun
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -83,7 +85,7 @@ def write(
     mine = _submitted_notebooks(connection, assignment, notebooks, batch)
     _grades(connection, notebooks, mine, batch)
     _comments(connection, notebooks, mine, batch)
-    _penalties(connection, late, mine, batch, penalty)
+    _penalties(connection, notebooks, late, mine, batch, penalty)
 
 
 def _notebooks(connection: Connection, assignment: str) -> dict[str, KnownNotebook]:
@@ -117,13 +119,14 @@ def _submissions(
         [{"id": record.student} for record in batch],
     )
     new = insert(SubmittedAssignment.__table__)
-    time = func.coalesce(new.excluded.timestamp, SubmittedAssignment.__table__.c.timestamp)
+    when = func.coalesce(new.excluded.timestamp, SubmittedAssignment.__table__.c.timestamp)
     connection.execute(
         new.on_conflict_do_update(
-            index_elements=["assignment_id", "student_id"], set_={"timestamp": time}
+            index_elements=["assignment_id", "student_id"], set_={"timestamp": when}
         ),
         [
             {
+                "id": _new_id(),
                 "assignment_id": assignment,
                 "student_id": record.student,
                 "timestamp": record.submitted,
@@ -141,7 +144,7 @@ def _submissions(
             submitted.timestamp.is_not(None),
         )
     )
-    over = {name: time - due - (extension or timedelta()) for name, time, extension in times}
+    over = {name: at - due - (extension or timedelta()) for name, at, extension in times}
     return {name: by.total_seconds() for name, by in over.items() if by > timedelta()}
 
 
@@ -165,7 +168,7 @@ def _submitted_notebooks(
             index_elements=["notebook_id", "assignment_id"]
         ),
         [
-            {"notebook_id": known.id, "assignment_id": submission}
+            {"id": _new_id(), "notebook_id": known.id, "assignment_id": submission}
             for submission in submissions
             for known in notebooks.values()
         ],
@@ -196,7 +199,7 @@ def _grades(
         earned = {score.cell: score.points for score in entry.scores} if entry else {}
         _check_known(name, earned, known.graded)
         for cell, its in known.graded.items():
-            row: Row = {"cell_id": its, "notebook_id": notebook}
+            row: Row = {"id": _new_id(), "cell_id": its, "notebook_id": notebook}
             if cell in earned:
                 points = earned[cell]
                 row |= {"auto_score": points, "needs_manual_grade": points is None}
@@ -238,7 +241,8 @@ def _comments(
         _check_known(name, unanswered, known.commented)
         for cell, its in known.commented.items():
             comment = NO_RESPONSE if unanswered.get(cell) else None
-            row = {"cell_id": its, "notebook_id": notebook, "auto_comment": comment}
+            row: Row = {"id": _new_id(), "cell_id": its, "notebook_id": notebook}
+            row["auto_comment"] = comment
             rows["written" if cell in unanswered else "kept"].append(row)
     new = INSERT[connection.dialect.name](Comment.__table__)
     key = ["cell_id", "notebook_id"]
@@ -254,6 +258,7 @@ def _comments(
 
 def _penalties(
     connection: Connection,
+    notebooks: Mapping[str, KnownNotebook],
     late: Mapping[str, float],
     mine: Mapping[tuple[str, str], str],
     batch: Sequence[Record],
@@ -268,10 +273,14 @@ def _penalties(
     }
     if not graded:
         return
+    cells = [cell for known in notebooks.values() for cell in known.graded.values()]
     scores = connection.execute(
-        select(SubmittedNotebook.id, SubmittedNotebook.score).where(
-            SubmittedNotebook.id.in_([key for key, student in graded.items() if student in late])
+        select(Grade.notebook_id, func.sum(Grade.score))
+        .where(
+            Grade.notebook_id.in_([key for key, student in graded.items() if student in late]),
+            Grade.cell_id.in_(cells),  # says no more, but nbgrader's index begins with it
         )
+        .group_by(Grade.notebook_id)
     )
     due = {key: penalty(graded[key], score, late[graded[key]]) for key, score in scores}
     table = SubmittedNotebook.__table__
@@ -281,6 +290,15 @@ def _penalties(
         .values(late_submission_penalty=bindparam("penalty")),
         [{"notebook": key, "penalty": due.get(key)} for key in graded],
     )
+
+
+def _new_id() -> str:
+    """An id in nbgrader's form, that of a UUID, which begins with the time as UUID 7 does.
+
+    Rows that are written together then lie together in every index, so that writing costs the
+    same in a large gradebook as in a small one.
+    """
+    return f"{time.time_ns():016x}{secrets.token_hex(8)}"
 
 
 def _each(
