@@ -243,9 +243,8 @@ def grade(
 
         grades = grade_module(layout, module, student, jobs=jobs, progress=step)
         task = bar.add_task("writing feedback", total=len(grades))
-        for each in grades:
-            write_feedback(layout, module, each.student)
-            bar.advance(task)
+        students = [each.student for each in grades]
+        write_feedback(layout, module, students, lambda student: bar.advance(task))
     if as_json:
         console.print_json(data=[each.report() for each in grades])
     else:

@@ -291,10 +291,10 @@ def test_a_second_grading_keeps_what_a_person_gave(
 
 
 def test_feedback(layout: Layout, grades: dict[str, Grade]) -> None:
-    write_feedback(layout, MODULE, "part")
+    write_feedback(layout, MODULE, ["part"])
     page = (layout.feedback / "part" / MODULE / "adding.html").read_text(encoding="utf-8")
     assert "mind the sign" in page
-    write_feedback(layout, MODULE, "garbage")
+    write_feedback(layout, MODULE, ["garbage"])
     assert not (layout.feedback / "garbage").exists()
 
 

@@ -126,7 +126,7 @@ def hand_in(layout: Layout, module: str, student: str) -> HandIn:
 
 
 def grade(layout: Layout, module: str, student: str) -> tuple[list[Score], list[Path]]:
-    """Grade a hand-in with the full checks, and let nbgrader write its feedback pages.
+    """Grade a hand-in with the full checks, and write its feedback pages.
 
     Returns:
         One score an exercise or answer, and the pages.
@@ -143,9 +143,8 @@ def grade(layout: Layout, module: str, student: str) -> tuple[list[Score], list[
             f"{module} is handed in but not graded ({'; '.join(problems)}); "
             f"mend that and run onsite submit {module} again."
         )
-    write_feedback(layout, module, student)
-    pages = sorted((layout.feedback / student / module).glob("*.html"))
-    return scores(read_assignment(layout, module).masters, result), pages
+    pages = write_feedback(layout, module, [student]).get(student, ())
+    return scores(read_assignment(layout, module).masters, result), list(pages)
 
 
 def scores(originals: Mapping[str, NotebookNode], grade: Grade) -> list[Score]:

@@ -1,0 +1,137 @@
+"""What a student is told, and what must never get into it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from tests.grading.graded import executed, number, source
+
+from onsite.grading.marks import Mark, Marks, Note
+from onsite.grading.report import LONGEST_MESSAGE, MOST_FRAMES, Failure, Frame, report
+
+WRONG = "def add(a, b):\n    return helper(a, b)\n\n\ndef helper(a, b):\n    return a / 0"
+MARKS = Marks(
+    {
+        "add-check-1": Mark(0.0),
+        "add-check-2": Mark(1.0),
+        "total-check-1": Mark(0.0),
+        "say-it": Mark(None, waits=True),
+    },
+    {"add": Note(), "total": Note("No response."), "say-it": Note()},
+)
+
+
+def traceback(*frames: str) -> list[str]:
+    """As IPython gives it: a header, the frames, the error again."""
+    return ["-----", "ZeroDivisionError  Traceback", *frames, "ZeroDivisionError: division by zero"]
+
+
+def test_exercises_checks_and_answers_with_their_points() -> None:
+    said = report(source(), executed({"add": WRONG, "say-it": "I *add*."}), "ann", MARKS)
+    assert (said.student, said.module, said.topic) == ("ann", "01-basics", "adding")
+    assert said.title == "Adding numbers"
+    add, total = said.exercises
+    assert (add.id, add.code, add.untouched) == ("add", WRONG, False)
+    assert (add.earned, add.possible) == (1, 3)
+    assert [check.about for check in add.checks] == ["small numbers", "negative numbers"]
+    assert total.untouched
+    (answer,) = said.answers
+    assert (answer.text, answer.rubric, answer.possible) == ("I *add*.", "", 2)
+    assert (said.earned, said.possible, said.waiting) == (1, 7, 2)
+
+
+def test_a_persons_points_count_and_open_the_rubric() -> None:
+    marks = Marks(
+        {**MARKS.marks, "say-it": Mark(None, 1.5, extra=0.25), "add-check-1": Mark(0.0, 2.0)},
+        {**MARKS.notes, "say-it": Note("No response.", "Say *why*.")},
+        penalty=0.5,
+    )
+    said = report(source(), executed({"add": WRONG}), "ann", marks)
+    assert said.earned == 1.5 + 0.25 + 2 + 1 - 0.5
+    assert said.waiting == 0
+    (answer,) = said.answers
+    assert answer.rubric == "- from left to right"
+    assert answer.comment == "Say *why*."
+
+
+def test_the_message_of_a_failed_assertion_stands_alone() -> None:
+    hidden = '\x1b[36mCell\x1b[39m In[9], line 4\n---> 4 assert add(20, 22) == 42, "add is wrong"'
+    nb = executed(
+        {"add": WRONG}, {"add-check-1": ("AssertionError", "add is wrong", [hidden, "…"])}
+    )
+    check = report(source(), nb, "ann", MARKS).exercises[0].checks[0]
+    assert check.failure == Failure("", "add is wrong")
+
+
+def test_other_errors_show_the_students_lines_and_no_others() -> None:
+    nb = executed({"add": WRONG})
+    mine, checks = number(nb, "add"), number(nb, "add-check-1")
+    frames = (
+        f"\x1b[36mCell\x1b[39m \x1b[32mIn[{checks}]\x1b[39m, line 4\n> 4 assert add(20, 22) == 42",
+        f"Cell In[{mine}], line 2, in add(a, b)\n----> 2 SECRET",
+        f"Cell In[{mine}], line 6, in helper(a, b)\n",
+        f"Cell In[{mine}], line 600, in helper(a, b)\n",
+        "Cell In[99], line 1\n",
+        "File /usr/lib/python3/json/decoder.py:337, in decode\n--> 337 return SECRET",
+    )
+    error = ("ZeroDivisionError", "division by zero", traceback(*frames))
+    nb = executed({"add": WRONG}, {"add-check-1": error})
+    said = report(source(), nb, "ann", MARKS)
+    failure = said.exercises[0].checks[0].failure
+    assert failure == Failure(
+        "ZeroDivisionError",
+        "division by zero",
+        (
+            Frame("add", 2, "add", "return helper(a, b)"),
+            Frame("add", 6, "helper", "return a / 0"),
+        ),
+    )
+    assert_nothing_hidden(said)
+
+
+def assert_nothing_hidden(said: Any) -> None:
+    told = repr(asdict(said))
+    for hidden in ("add(20, 22)", "SECRET", "a + b", "BEGIN"):
+        assert hidden not in told
+
+
+def test_a_recursion_is_not_told_in_full() -> None:
+    code = "def add(a, b):\n    return add(a, b)"
+    mine = number(executed({"add": code}), "add")
+    frames = [f"Cell In[{mine}], line 2, in add(a, b)"] * 50
+    error = ("RecursionError", "x" * 5000, traceback(*frames))
+    said = report(source(), executed({"add": code}, {"add-check-1": error}), "ann", MARKS)
+    failure = said.exercises[0].checks[0].failure
+    assert failure is not None
+    assert len(failure.frames) == MOST_FRAMES
+    assert failure.message == "x" * LONGEST_MESSAGE + "…"
+
+
+def test_what_the_students_own_cells_did() -> None:
+    error = ("NameError", "name 'y' is not defined", traceback("Cell In[1], line 1"))
+    mine = number(executed(own="x = y"), "add")
+    trace = [f"  Cell In[{mine}], line 1\n    def add(:\n           ^\nSyntaxError"]
+    syntax = ("SyntaxError", "'(' was never closed", trace)
+    nb = executed({"add": "def add(:"}, {"own": error, "add": syntax}, own="x = y")
+    said = report(source(), nb, "ann", MARKS)
+    (own,) = said.own
+    assert own.code == "x = y"
+    assert own.failure.frames == (Frame("a cell of your own", 1, "", "x = y"),)
+    assert said.exercises[0].failure == Failure(
+        "SyntaxError", "'(' was never closed", (Frame("add", 1, "", "def add(:"),)
+    )
+
+
+def test_the_instructors_cells_are_not_the_students_own() -> None:
+    demo = next(cell for cell in source()["cells"] if "one and two make" in "".join(cell["source"]))
+    nb = executed(own="".join(demo["source"]), errors={"own": ("NameError", "n", [])})
+    assert report(source(), nb, "ann", MARKS).own == ()
+
+
+def test_cells_that_are_not_there_are_empty() -> None:
+    nb = executed()
+    nb["cells"] = []
+    said = report(source(), nb, "ann", Marks({}, {}))
+    assert [exercise.code for exercise in said.exercises] == ["", ""]
+    assert (said.earned, said.possible) == (0, 7)
