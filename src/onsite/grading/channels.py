@@ -7,6 +7,7 @@ import os
 import selectors
 import socket
 
+from onsite.grading.ended import Ended, read_ended
 from onsite.grading.outputs import Outputs
 from onsite.grading.wire import (
     Decoder,
@@ -43,6 +44,7 @@ class Channels:
             os.set_blocking(descriptor, False)
             self._selector.register(descriptor, selectors.EVENT_READ)
         self.alive = True
+        self._last_words = b""
 
     def close_far(self) -> None:
         """Let go of the run's ends, which it has by now."""
@@ -73,6 +75,8 @@ class Channels:
         if (done := self._take(b"", outputs, count)) is not None:
             return done
         ready = {key.fileobj for key, _ in self._selector.select(max(0.0, seconds))}
+        if self._life in ready and not self._hear_last_words():
+            ready.discard(self._life)
         for pipe in self._pipes.keys() & ready:
             self._read_pipe(pipe, outputs)
         dying = self._life in ready
@@ -86,6 +90,22 @@ class Channels:
         if dying:
             self.alive = False
         return done
+
+    def ended(self) -> Ended | None:
+        """What was said of the run's end, which has come; None when nobody could say it."""
+        os.set_blocking(self._life, True)
+        while not self._hear_last_words():
+            pass
+        return read_ended(self._last_words)
+
+    def _hear_last_words(self) -> bool:
+        """Take what was written at the run's end; whether that is all."""
+        try:
+            words = os.read(self._life, 4096)
+        except BlockingIOError:
+            return False
+        self._last_words += words
+        return not words
 
     def _read_messages(self, outputs: Outputs, count: int, *, to_the_end: bool) -> Message | None:
         while True:

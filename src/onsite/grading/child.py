@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import ctypes
+import math
 import os
 import random
 import resource
@@ -21,7 +22,7 @@ from typing import Any
 from onsite.grading.shell import NotebookShell, text_of
 from onsite.grading.wire import Message, encode, receive
 
-_PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -30,12 +31,15 @@ class Fence:
     """The part of a run's limits that the system enforces, and the folder it works in.
 
     `memory_bytes` comes on top of what the process has at the start; `processes` is the total
-    of the user's processes and threads, or 0 for no limit.
+    of the user's processes and threads, or 0 for no limit. All but that are for each process.
     """
 
     folder: str
     memory_bytes: int
+    cpu_seconds: float
     processes: int
+    open_files: int
+    file_bytes: int
     seed: int
 
 
@@ -104,9 +108,6 @@ def run(shell: NotebookShell, channel: socket.socket, fence: Fence) -> None:
 
 def _enclose(fence: Fence) -> None:
     os.setsid()
-    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # Whatever this run leaves behind becomes its child, and later its parent's, which kills it.
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
     folder = Path(fence.folder)
     os.chdir(folder / "work")
     os.environ["HOME"] = str(folder / "home")
@@ -116,6 +117,10 @@ def _enclose(fence: Fence) -> None:
     sys.path.insert(0, "")
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_DATA, _data_bytes() + fence.memory_bytes)
+    seconds = math.ceil(fence.cpu_seconds)
+    _limit(resource.RLIMIT_CPU, seconds, seconds + 1)  # SIGXCPU, which tells, and then SIGKILL
+    _limit(resource.RLIMIT_NOFILE, fence.open_files)
+    _limit(resource.RLIMIT_FSIZE, fence.file_bytes)
     if fence.processes:
         _limit(resource.RLIMIT_NPROC, fence.processes)
     random.seed(fence.seed)
@@ -123,11 +128,12 @@ def _enclose(fence: Fence) -> None:
         numpy.random.seed(fence.seed % 2**32)
 
 
-def _limit(what: int, value: int) -> None:
-    _, hard = resource.getrlimit(what)
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(what, (value, value))
+def _limit(what: int, value: int, hard: int | None = None) -> None:
+    _, hardest = resource.getrlimit(what)
+    wanted = (value, value if hard is None else hard)
+    if hardest != resource.RLIM_INFINITY:
+        wanted = (min(wanted[0], hardest), min(wanted[1], hardest))
+    resource.setrlimit(what, wanted)
 
 
 def _data_bytes() -> int:

@@ -8,4 +8,16 @@ class RunnerError(Exception):
 
 
 class LostError(Exception):
-    """The warm process died under a run."""
+    """The warm process, or what watched over a run, died under it; the text may say more."""
+
+
+class KilledError(Exception):
+    """Somebody killed a run: itself, a person, or the system, which was short of memory.
+
+    Args:
+        cell: the place of the code cell that was running.
+    """
+
+    def __init__(self, cell: int) -> None:
+        super().__init__(cell)
+        self.cell = cell

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+Passed = Literal["", "time", "cpu", "memory", "processes", "files", "file_size", "disk", "output"]
 CellStatus = Literal["ok", "error", "timeout", "output_limit", "killed", "not_run"]
 Ending = Literal["complete", "stopped", "timeout", "killed"]
 
@@ -14,17 +15,26 @@ Ending = Literal["complete", "stopped", "timeout", "killed"]
 class Limits:
     """What one run may use.
 
-    `seconds_per_cell` and `seconds` (the whole notebook) are wall time. `memory_bytes` is what the
-    run may allocate on top of the warm process it was forked from; `output_bytes` is what one
-    cell may print or display. `processes` is how many processes and threads it may add to what
-    the user already runs (the system does not count root's).
+    `seconds_per_cell` and `seconds` (the whole notebook) are wall time, `cpu_seconds` is time of
+    processors. `memory_bytes` is what the run may allocate on top of the warm process it was forked
+    from; `output_bytes` is what one cell may print or display. `processes` is how many processes
+    and threads it may have, `open_files` how many descriptors each of them, `file_bytes` how long
+    a file may get, `disk_bytes` what all files may hold together.
+
+    In a sandbox these hold for all processes of a run together. Without one memory and processor
+    time hold for each process alone, `processes` counts what the user runs besides (root's are
+    not counted), and nothing bounds `disk_bytes`.
     """
 
     seconds_per_cell: float = 60.0
     seconds: float = 300.0
+    cpu_seconds: float = 300.0
     memory_bytes: int = 1 << 30
     output_bytes: int = 4 << 20
     processes: int = 512
+    open_files: int = 1024
+    file_bytes: int = 512 << 20
+    disk_bytes: int = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,8 @@ class CellResult:
     - timeout, output_limit: it passed a limit; it was interrupted, and killed if it went on;
     - killed: the run's process died in it;
     - not_run: the run had ended before its turn.
+
+    `limit` says which limit it passed, if any; an error that speaks of one counts as that.
     """
 
     index: int
@@ -49,6 +61,7 @@ class CellResult:
     error_message: str = ""
     traceback: tuple[str, ...] = ()
     seconds: float = 0.0
+    limit: Passed = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +72,17 @@ class RunResult:
     an error output that says why, so that nbgrader's own rules score it as failed. `ending` is
     complete (every cell had its turn), stopped (the caller asked to stop), timeout (the limit of
     the whole run, or a cell that did not heed its interrupt) or killed (the process died).
+    `limit` is the limit that ended it, if one did. `cpu_seconds` and `memory_bytes` (the peak, with
+    what it shares with the warm process) are what its processes used; 0 without a sandbox.
     """
 
     cells: tuple[CellResult, ...]
     ending: Ending
     notebook: bytes
     seconds: float
+    limit: Passed = ""
+    cpu_seconds: float = 0.0
+    memory_bytes: int = 0
 
     def __getitem__(self, cell_id: str) -> CellResult:
         """The first code cell with that id.

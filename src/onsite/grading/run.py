@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import contextlib
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from onsite.grading.channels import Channels
 from onsite.grading.document import Document
-from onsite.grading.errors import LostError
+from onsite.grading.ended import Ended
+from onsite.grading.errors import KilledError, LostError
 from onsite.grading.outputs import Outputs
-from onsite.grading.result import CellResult, CellStatus, Ending, Limits, RunResult
+from onsite.grading.passed import explain, limit_in
+from onsite.grading.result import CellResult, CellStatus, Ending, Limits, Passed, RunResult
 from onsite.grading.warm import WarmProcess
 from onsite.grading.wire import Message
 
@@ -31,8 +31,27 @@ class Run:
     """One notebook in one forked process."""
 
     def __init__(
-        self, zygote: WarmProcess, document: Document, limits: Limits, seed: int, stop: Stop | None
+        self,
+        zygote: WarmProcess,
+        document: Document,
+        limits: Limits,
+        seed: int,
+        stop: Stop | None,
+        *,
+        alone: bool = False,
+        died_in: int | None = None,
     ) -> None:
+        """Take what is to be run.
+
+        Args:
+            zygote: the warm process.
+            document: the notebook.
+            limits: what the run may use.
+            seed: of the generators of random numbers.
+            stop: see `Runner.run`.
+            alone: no other run shares the warm process.
+            died_in: the place of the code cell in which somebody killed this notebook before.
+        """
         self._zygote = zygote
         self._document = document
         self._limits = limits
@@ -41,52 +60,75 @@ class Run:
         self._displays: dict[str, list[dict[str, Any]]] = {}
         self._cells: list[CellResult] = []
         self._ending: Ending = "complete"
+        self._limit: Passed = ""
+        self._alone = alone
+        self._died_in = died_in
+        self._ended: Ended | None = None
 
-    def result(self, *, alone: bool = False) -> RunResult:
+    def result(self) -> RunResult:
         """Run it.
 
-        Args:
-            alone: no other run shares the warm process, so if that dies it was this run's doing.
-
         Raises:
-            LostError: the warm process died, and `alone` is false.
+            LostError: the warm process or the run's init died, which was not this run's doing.
+            KilledError: somebody killed the run, and not in the cell `died_in`.
         """
         started = time.monotonic()
         self._deadline = started + self._limits.seconds
-        folder = Path(tempfile.mkdtemp(prefix="run-", dir=self._zygote.folder))
-        folder.chmod(0o711)
-        for name in ("work", "home", "tmp"):
-            (folder / name).mkdir()
         self._channels = Channels(self._limits.output_bytes + ENVELOPE)
         try:
-            self._number = self._zygote.fork(self._fence(folder), self._channels.far)
-            self._channels.close_far()
-            try:
-                self._run_cells()
-                self._let_clean_up()
-            finally:
-                self._zygote.end(self._number)
-        except LostError:
-            if not alone:
-                raise
-            self._ending = "killed"
+            with self._zygote.room() as folder:
+                self._number = self._zygote.fork(self._order(folder), self._channels.far)
+                self._channels.close_far()
+                try:
+                    self._run_cells()
+                    if not self._zygote.sandboxed:  # else nothing of it is left to be cleaned up
+                        self._let_clean_up()
+                finally:
+                    ended = self._end()
         finally:
             self._channels.close()
-            shutil.rmtree(folder, ignore_errors=True)
         for index, cell in self._document.code[len(self._cells) :]:
             self._add(cell, _not_run(index, cell), None)
         return RunResult(
-            tuple(self._cells), self._ending, self._document.dump(), time.monotonic() - started
+            tuple(self._cells),
+            self._ending,
+            self._document.dump(),
+            time.monotonic() - started,
+            self._limit,
+            ended.cpu_seconds,
+            ended.memory_bytes,
         )
 
-    def _fence(self, folder: Path) -> dict[str, Any]:
-        running = self._zygote.processes
-        return {
-            "folder": str(folder),
-            "memory_bytes": self._limits.memory_bytes,
-            "processes": running + self._limits.processes if running else 0,
+    def _order(self, folder: str) -> dict[str, Any]:
+        """What the warm process is told of the run."""
+        limits = self._limits
+        shared = {"memory_bytes": limits.memory_bytes, "cpu_seconds": limits.cpu_seconds}
+        fence = {
+            "folder": folder,
+            "processes": self._zygote.processes(limits.processes),
+            "open_files": limits.open_files,
+            "file_bytes": limits.file_bytes,
             "seed": self._seed,
         }
+        return {"fence": fence | shared, "bounds": {"disk_bytes": limits.disk_bytes} | shared}
+
+    def _end(self) -> Ended:
+        """End the run, if that has not been done; how it ended.
+
+        Raises:
+            LostError: nobody can say that, which is not the run's doing.
+        """
+        if self._ended is None:
+            ended = None
+            with contextlib.suppress(LostError):
+                self._zygote.end(self._number)
+                ended = self._channels.ended()
+            if ended is None and self._alone and not self._zygote.sandboxed:
+                ended = Ended()  # no other run could kill the warm process; in a sandbox none can
+            if ended is None or ended.fault:
+                raise LostError(ended.fault if ended else "what watched over the run died")
+            self._ended = ended
+        return self._ended
 
     def _run_cells(self) -> None:
         for count, (index, cell) in enumerate(self._document.code, start=1):
@@ -94,9 +136,10 @@ class Run:
             self._add(cell, result, count)
             if not self._channels.alive:
                 self._ending = "timeout" if result.status == "timeout" else "killed"
+                self._limit = result.limit
                 return
             if time.monotonic() > self._deadline:
-                self._ending = "timeout"
+                self._ending, self._limit = "timeout", "time"
                 return
             if self._stop is not None and self._stop(result):
                 self._ending = "stopped"
@@ -127,38 +170,43 @@ class Run:
                 deadline = time.monotonic() + INTERRUPT_GRACE
         if passed is None and outputs.full:
             passed = "output_limit"
-        status, name, text = self._verdict(passed, done, cell)
+        status, name, text, limit = self._verdict(passed, done, cell)
         trace = outputs.last_traceback()
         if passed is not None or done is None:
             trace = (f"{name}: {text}",)
             outputs.add_error(name, text, list(trace))
         seconds = time.monotonic() - started
         return CellResult(
-            index, _cell_id(index, cell), status, outputs.finished(), name, text, trace, seconds
+            *(index, _cell_id(index, cell), status, outputs.finished(), name, text, trace, seconds),
+            limit,
         )
 
     def _verdict(
         self, passed: CellStatus | None, done: Message | None, cell: dict[str, Any]
-    ) -> tuple[CellStatus, str, str]:
-        limits = self._limits
+    ) -> tuple[CellStatus, str, str, Passed]:
         if passed == "timeout":
-            return (
-                passed,
-                "CellTimeoutError",
-                f"the cell ran longer than its {limits.seconds_per_cell:g} s, "
-                f"or the notebook longer than its {limits.seconds:g} s",
-            )
+            return passed, *explain("time", self._limits), "time"
         if passed == "output_limit":
-            return (
-                passed,
-                "OutputLimitError",
-                f"the cell printed or displayed more than {limits.output_bytes:,} bytes",
-            )
+            return passed, *explain("output", self._limits), "output"
         if done is None:
-            return "killed", "DeadKernelError", "the process that ran the notebook died"
-        name = str(done.get("ename") or "")
+            limit = self._cause_of_death()
+            return "killed", *explain(limit, self._limits), limit
+        name, text = str(done.get("ename") or ""), str(done.get("evalue") or "")
         expected = "raises-exception" in cell["metadata"].get("tags", ())
-        return "error" if name and not expected else "ok", name, str(done.get("evalue") or "")
+        return "error" if name and not expected else "ok", name, text, limit_in(name, text)
+
+    def _cause_of_death(self) -> Passed:
+        """The limit that the run was killed for, if it was one.
+
+        Raises:
+            LostError: it died with what watched over it.
+            KilledError: somebody killed it; the same cell dying again is the notebook's doing.
+        """
+        ended = self._end()
+        index = self._document.code[len(self._cells)][0]
+        if ended.was_killed and index != self._died_in:
+            raise KilledError(index)
+        return ended.passed
 
     def _interrupt(self) -> None:
         try:

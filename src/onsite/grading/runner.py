@@ -13,12 +13,16 @@ from types import TracebackType
 from typing import Self
 
 from onsite.grading.document import Document
-from onsite.grading.errors import LostError, RunnerError
+from onsite.grading.errors import KilledError, LostError, RunnerError
 from onsite.grading.result import Limits, RunResult
 from onsite.grading.run import Run, Stop
+from onsite.grading.sandbox.bubblewrap import Sandbox
 from onsite.grading.warm import WarmProcess
 
 __all__ = ["Runner", "RunnerError"]
+
+#: How often a run is tried that somebody kills each time in another cell.
+ATTEMPTS = 3
 
 
 class Runner:
@@ -29,6 +33,7 @@ class Runner:
         environment: variables that the runs see in addition to a short list of this process's.
         seed: what `random` and numpy's global generator are seeded with in each run.
         hash_seed: the runs' PYTHONHASHSEED, 0 to 4294967295.
+        sandbox: where they run; None: unprotected, with all that this process may do.
     """
 
     def __init__(
@@ -38,11 +43,13 @@ class Runner:
         environment: Mapping[str, str] | None = None,
         seed: int = 0,
         hash_seed: int = 0,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._environment = dict(environment or {})
         self._seed = seed
         self._hash_seed = hash_seed
+        self._sandbox = sandbox
         self._lock = threading.Lock()
         self._zygote: WarmProcess | None = None
         self._closed = False
@@ -84,21 +91,42 @@ class Runner:
             RunnerError: the machinery broke; a run may be tried again.
         """
         limits = limits or self._limits
+        died_in = None
+        for _ in range(ATTEMPTS):
+            try:
+                return self._run(notebook, leave_out, limits, stop, died_in)
+            except KilledError as error:
+                died_in = error.cell
+        raise RunnerError(f"the run was killed {ATTEMPTS} times; the machine may be out of memory")
+
+    def _run(
+        self,
+        notebook: bytes,
+        leave_out: Collection[int],
+        limits: Limits,
+        stop: Stop | None,
+        died_in: int | None,
+    ) -> RunResult:
         document = Document(notebook, leave_out)
         zygote = self._warm()
         try:
-            return Run(zygote, document, limits, self._seed, stop).result()
+            return Run(zygote, document, limits, self._seed, stop, died_in=died_in).result()
         except LostError:
-            self._forget(zygote)
+            if zygote.lost:
+                self._forget(zygote)
         if self._closed:
             raise RunnerError("the runner was closed during the run")
-        # Some run has killed the warm process. If it was this one it will do so again, to one
-        # of its own, where no other run is hurt.
+        # Without a sandbox some run has killed the warm process. If it was this one it will do so
+        # again, to one of its own, where no other run is hurt. In a sandbox no run can do that:
+        # what happens twice is a fault of this machine.
         alone = self._start()
+        document = Document(notebook, leave_out)
         try:
-            return Run(alone, Document(notebook, leave_out), limits, self._seed, stop).result(
-                alone=True
-            )
+            return Run(
+                alone, document, limits, self._seed, stop, alone=True, died_in=died_in
+            ).result()
+        except LostError as error:
+            raise RunnerError(f"the run was lost twice ({error})") from None
         finally:
             alone.close()
 
@@ -111,7 +139,7 @@ class Runner:
             return self._zygote
 
     def _start(self) -> WarmProcess:
-        return WarmProcess(self._environment, self._hash_seed)
+        return WarmProcess(self._environment, self._hash_seed, self._sandbox)
 
     def _forget(self, zygote: WarmProcess) -> None:
         with self._lock:

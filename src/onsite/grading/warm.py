@@ -13,13 +13,16 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from onsite.grading.errors import LostError, RunnerError
+from onsite.grading.launch import Launch, run_environment
+from onsite.grading.sandbox.bubblewrap import Sandbox
+from onsite.grading.sandbox.init import FOLDER
 from onsite.grading.wire import Message
 
 #: What a run sees of this process's environment, besides every ONSITE_ variable.
@@ -45,28 +48,31 @@ START_SECONDS = 120.0
 class WarmProcess:
     """The near end of one warm process."""
 
-    def __init__(self, environment: Mapping[str, str], hash_seed: int) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="onsite-runner-"))
-        # Others may pass through to what a run opens to them, such as a server that must not
-        # run as root, but cannot list the folder.
-        self.folder.chmod(0o711)
+    def __init__(
+        self, environment: Mapping[str, str], hash_seed: int, sandbox: Sandbox | None = None
+    ) -> None:
+        self.sandboxed = sandbox is not None
+        self._folder = None if sandbox else _new_folder()
+        self._running = 0 if sandbox else _count_processes()
         self._token = secrets.token_hex(16)
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._closed = False
-        self.processes = _process_limit()
+        self.lost = False
+        """Whether it has died."""
         near, far = socket.socketpair()
         self._control = near
-        self._log = (self.folder / "zygote.log").open("w+b")
-        with far:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
+        with far, contextlib.ExitStack() as stack:
+            if sandbox is not None:
+                launch = stack.enter_context(sandbox.zygote(far.fileno(), environment, hash_seed))
+            else:
+                launch = self._plain(far.fileno(), environment, hash_seed)
             self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-P", "-m", "onsite.grading.zygote"),
-                    *(str(far.fileno()), str(self.folder)),
-                ],
-                pass_fds=[far.fileno()],
-                env=_environment(environment, hash_seed) | {"ONSITE_RUNNER": self._token},
-                cwd=self.folder,
+                launch.command,
+                pass_fds=[far.fileno(), *launch.descriptors],
+                env=launch.environment,
+                cwd=self._folder or "/",
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
@@ -75,7 +81,7 @@ class WarmProcess:
         near.settimeout(START_SECONDS)
         try:
             self._read_answer()
-        except (LostError, TimeoutError):
+        except OSError:
             self._log.seek(0)
             said = self._log.read().decode(errors="replace").strip().splitlines()
             self.close()
@@ -84,19 +90,49 @@ class WarmProcess:
             ) from None
         near.settimeout(None)
 
-    def fork(self, fence: Mapping[str, Any], descriptors: list[int]) -> int:
+    def _plain(self, control: int, environment: Mapping[str, str], hash_seed: int) -> Launch:
+        """How it is started without a sandbox."""
+        module = (sys.executable, "-P", "-m", "onsite.grading.zygote")
+        kept = _kept_environment() | {"ONSITE_RUNNER": self._token}
+        return Launch(
+            (*module, str(control), str(self._folder)),
+            kept | run_environment(hash_seed) | dict(environment),
+        )
+
+    @contextlib.contextmanager
+    def room(self) -> Iterator[str]:
+        """A folder for one run, as the run sees it."""
+        if self._folder is None:
+            yield FOLDER
+            return
+        folder = Path(tempfile.mkdtemp(prefix="run-", dir=self._folder))
+        folder.chmod(0o711)
+        try:
+            for name in ("work", "home", "tmp"):
+                (folder / name).mkdir()
+            yield str(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def processes(self, more: int) -> int:
+        """The limit on processes under which a run may have `more`; 0 for none."""
+        if self.sandboxed:  # nobody else has the run's account, but its init
+            return more + 1
+        return self._running + more if self._running else 0
+
+    def fork(self, order: Mapping[str, Any], descriptors: list[int]) -> int:
         """Start a run, which gets the other ends of its channels; its number."""
         number = next(self._numbers)
-        self._ask({"do": "fork", "run": number, "fence": fence}, descriptors)
+        self._ask({"do": "fork", "run": number, **order}, descriptors)
         return number
 
     def interrupt(self, run: int) -> None:
         """Ask the run to end its cell, as Ctrl-C does."""
         self._ask({"do": "interrupt", "run": run})
 
-    def end(self, run: int) -> int:
-        """Kill what is left of the run; the wait status of its process."""
-        return int(self._ask({"do": "end", "run": run})["status"])
+    def end(self, run: int) -> None:
+        """Kill what is left of the run."""
+        self._ask({"do": "end", "run": run})
 
     def close(self) -> None:
         """End the warm process and all it forked, and remove their folders."""
@@ -110,12 +146,16 @@ class WarmProcess:
             try:
                 self._process.wait(10)
             except subprocess.TimeoutExpired:
+                with contextlib.suppress(psutil.Error):
+                    for process in psutil.Process(self._process.pid).children(recursive=True):
+                        process.kill()
                 self._process.kill()
                 self._process.wait()
-            if self._process.returncode != 0:
-                self._kill_marked()
             self._log.close()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            if self._folder is not None:
+                if self._process.returncode != 0:
+                    self._kill_marked()
+                shutil.rmtree(self._folder, ignore_errors=True)
 
     def _kill_marked(self) -> None:
         """Kill what a dead zygote could not: every process with its token in the environment."""
@@ -130,51 +170,39 @@ class WarmProcess:
                 raise LostError
             try:
                 socket.send_fds(self._control, [json.dumps(request).encode()], descriptors or [])
+                return self._read_answer()
             except OSError:
-                raise LostError from None
-            return self._read_answer()
+                self.lost = True
+                raise LostError("the warm process died") from None
 
     def _read_answer(self) -> Message:
         data = b""
         while not data.endswith(b"\n"):
-            try:
-                part = self._control.recv(4096)
-            except TimeoutError:
-                raise
-            except OSError:
-                part = b""
+            part = self._control.recv(4096)
             if not part:
-                raise LostError
+                raise ConnectionResetError
             data += part
         answer: Message = json.loads(data)
         return answer
 
 
-def _environment(extra: Mapping[str, str], hash_seed: int) -> dict[str, str]:
-    kept = {
+def _new_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="onsite-runner-"))
+    # Others may pass through to what a run opens to them, such as a server that must not
+    # run as root, but cannot list the folder.
+    folder.chmod(0o711)
+    return folder
+
+
+def _kept_environment() -> dict[str, str]:
+    return {
         name: value
         for name, value in os.environ.items()
         if name in KEPT_VARIABLES or name.startswith("ONSITE_")
     }
-    # One thread each: a process with threads cannot be forked safely, and runs share the cores.
-    threads = dict.fromkeys(
-        ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
-        "1",
-    )
-    return (
-        kept
-        | threads
-        | {
-            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-            "PYTHONHASHSEED": str(hash_seed),
-            "PYTHONSAFEPATH": "1",
-            "PYTHONUTF8": "1",
-        }
-        | dict(extra)
-    )
 
 
-def _process_limit() -> int:
+def _count_processes() -> int:
     """The processes and threads this user runs now; 0 for root, whom the system does not count."""
     me = os.getuid()
     if me == 0:

@@ -4,9 +4,10 @@ It obeys one grading process over a socket, one request at a time:
 
     {"do": "fork", "run": N, ...}   with the run's four descriptors  -> {"pid": P}
     {"do": "interrupt", "run": N}   SIGINT to the run's process      -> {}
-    {"do": "end", "run": N}         kill what is left of the run     -> {"status": S}
+    {"do": "end", "run": N}         kill what is left of the run     -> {}
 
-and ends, with everything it forked, when that socket closes. It has one thread, so that forking is
+and ends, with everything it forked, when that socket closes. How a run's process ended is written
+to the fourth of its descriptors, which is closed then. It has one thread, so that forking is
 safe. It never runs a cell itself. On Linux it is told of every process that a run leaves behind,
 because each run's process is the "subreaper" of its descendants and the zygote that of the runs:
 a daemon that has left its session still becomes a child of the zygote, which kills it.
@@ -35,6 +36,7 @@ from typing import Any, NoReturn
 import psutil
 
 from onsite.grading import child
+from onsite.grading.ended import Ended
 from onsite.grading.shell import NotebookShell, make_shell
 
 #: What the course's notebooks import. A name that is not installed is left out.
@@ -102,7 +104,6 @@ class Zygote:
         self._control = control
         self._pids: dict[int, int] = {}  # run -> pid, until the run is ended
         self._life: dict[int, int] = {}  # pid -> descriptor held open while the process lives
-        self._status: dict[int, int] = {}  # pid -> wait status
 
     def serve(self) -> None:
         """Obey until the grading process is gone."""
@@ -119,8 +120,7 @@ class Zygote:
             while True:
                 for key, _ in selector.select():
                     if key.fileobj is wake_read:
-                        with contextlib.suppress(BlockingIOError):
-                            wake_read.recv(4096)
+                        self._drain()
                         self._reap()
                     elif not self._obey():
                         return
@@ -129,6 +129,10 @@ class Zygote:
         """Kill every run that is left."""
         for run in tuple(self._pids):
             self._end(run)
+
+    def _drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._own[0].recv(4096)
 
     def _obey(self) -> bool:
         data, descriptors, _, _ = socket.recv_fds(self._control, 1 << 16, 4)
@@ -141,26 +145,38 @@ class Zygote:
                 answer = {"pid": self._fork(request, descriptors)}
             case "interrupt":
                 pid = self._pids.get(request["run"])
-                if pid is not None and pid not in self._status:
+                if pid in self._life:
                     os.kill(pid, signal.SIGINT)
             case "end":
-                answer = {"status": self._end(request["run"])}
+                self._end(request["run"])
         self._control.sendall(json.dumps(answer).encode() + b"\n")
         return True
 
     def _fork(self, request: dict[str, Any], descriptors: list[int]) -> int:
         channel, out, err, life = descriptors
-        pid = os.fork()
+        pid = self._spawn()
         if pid == 0:
-            self._become_run(child.Fence(**request["fence"]), channel, out, err, life)
+            self._become_run(request, channel, out, err, life)
         for descriptor in (channel, out, err):
             os.close(descriptor)
         self._pids[request["run"]] = pid
         self._life[pid] = life
         return pid
 
+    def _spawn(self) -> int:
+        return os.fork()
+
+    def _enclose(self, request: dict[str, Any], channel: int, life: int) -> None:
+        """In the fork: let go of what is not the run's, and make sure that its end is seen."""
+        # Another run's end must be seen although this one goes on.
+        for descriptor in (life, *self._life.values()):
+            os.close(descriptor)
+        child.prctl(child.PR_SET_PDEATHSIG, signal.SIGKILL)
+        # Whatever this run leaves behind becomes its child, and later its parent's, which kills it.
+        child.prctl(child.PR_SET_CHILD_SUBREAPER, 1)
+
     def _become_run(
-        self, fence: child.Fence, channel: int, out: int, err: int, life: int
+        self, request: dict[str, Any], channel: int, out: int, err: int, life: int
     ) -> NoReturn:
         code = 1
         try:
@@ -170,14 +186,12 @@ class Zygote:
             self._control.close()
             for end in self._own:
                 end.close()
-            # Another run's end must be seen although this one goes on.
-            for descriptor in (life, *self._life.values()):
-                os.close(descriptor)
             os.dup2(out, 1)
             os.dup2(err, 2)
             os.close(out)
             os.close(err)
-            child.run(self._shell, socket.socket(fileno=channel), fence)
+            self._enclose(request, channel, life)
+            child.run(self._shell, socket.socket(fileno=channel), child.Fence(**request["fence"]))
             code = 0
         except BaseException:
             os.write(2, traceback.format_exc().encode())
@@ -190,12 +204,18 @@ class Zygote:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     return
-                if pid in self._life:
-                    os.close(self._life.pop(pid))
-                    self._status[pid] = status
+                self._note(pid, status)
 
-    def _end(self, run: int) -> int:
-        """Kill the run's process and all its descendants; the process's wait status."""
+    def _note(self, pid: int, status: int | None) -> None:
+        """Say how a run's process ended: None for by this process's doing."""
+        if pid in self._life:
+            life = self._life.pop(pid)
+            with contextlib.suppress(OSError):  # nobody listens any more
+                os.write(life, Ended(status).dump())
+            os.close(life)
+
+    def _end(self, run: int) -> None:
+        """Kill the run's process and all its descendants."""
         pid = self._pids.pop(run)
         self._reap()
         if pid in self._life:
@@ -204,12 +224,11 @@ class Zygote:
                 with contextlib.suppress(psutil.Error):
                     stray.kill()
             os.kill(pid, signal.SIGKILL)
+            self._note(pid, None)
+            os.waitpid(pid, 0)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
-        while pid in self._life:
-            self._wait_for_child()
         self._kill_strays()
-        return self._status.pop(pid)
 
     def _kill_strays(self) -> None:
         """Kill what runs that have ended left to this process, until nothing is left."""
@@ -222,12 +241,6 @@ class Zygote:
             self._reap()
             time.sleep(0.001)
 
-    def _wait_for_child(self) -> None:
-        pid, status = os.waitpid(-1, 0)
-        if pid in self._life:
-            os.close(self._life.pop(pid))
-            self._status[pid] = status
-
 
 def _child_count() -> int:
     """How many children this process has, dead ones included."""
@@ -238,16 +251,20 @@ def _child_count() -> int:
         return len(psutil.Process().children())
 
 
+def serve(zygote: Zygote, control: socket.socket) -> None:
+    """Say that it is warm, and obey until the grading process is gone."""
+    control.sendall(b'{"ready": true}\n')
+    with contextlib.suppress(ConnectionError):  # the grading process was killed
+        zygote.serve()
+
+
 def main(descriptor: int, folder: str) -> None:
-    """Warm up, say so, and serve; `folder` holds the runs' folders and goes at the end."""
+    """Warm up and serve; `folder` holds the runs' folders and goes at the end."""
     control = socket.socket(fileno=descriptor)
     child.prctl(child.PR_SET_CHILD_SUBREAPER, 1)
     zygote = Zygote(warm_up(), control)
-    control.sendall(b'{"ready": true}\n')
     try:
-        zygote.serve()
-    except ConnectionError:
-        pass  # the grading process was killed
+        serve(zygote, control)
     finally:
         zygote.end_all()
         # The grading process does this too, unless it was killed.

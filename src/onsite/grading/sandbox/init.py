@@ -1,0 +1,200 @@
+"""The init of one run: makes the run's own little system, starts it there, and watches over it.
+
+The zygote forks it into a new process namespace, where it is process 1, so that whatever the run
+starts becomes its child in the end and dies with it. It makes the rest of the system: mounts,
+network and System V IPC of the run's own, one bounded file system in memory for all that the run
+writes, an unprivileged account in a user namespace of the run's own. Then it gives up every right
+and forks the run, in which `enclose` returns. Init itself never returns and runs nothing of the
+notebook's; the run can neither look into it nor signal it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import select
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from onsite.grading.ended import Ended
+from onsite.grading.result import Passed
+from onsite.grading.sandbox import kernel, seccomp
+from onsite.grading.sandbox.usage import Memory, processes, resident
+
+STUDENT = 1000
+"""Who runs are, to themselves: user and group."""
+FOLDER = "/tmp"  # noqa: S108  # of the run's own
+SERVICES = f"{FOLDER}/services"
+"""What ONSITE_RUNTIME is in a run."""
+SHARED = "/srv"
+"""Where the sandbox shows what servers may begin with, read-only; see bubblewrap.py."""
+
+#: How often the processes' use of memory and processor is looked at, in seconds.
+_POLL = 0.05
+_KIB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The limits that hold for all processes of a run together.
+
+    `memory_bytes` comes on top of what the run holds when it starts.
+    """
+
+    memory_bytes: int
+    cpu_seconds: float
+    disk_bytes: int
+
+
+def enclose(bounds: Bounds, account: tuple[int, int] | None, report: int) -> None:
+    """Become the run's init, and return in the run.
+
+    Args:
+        bounds: its limits.
+        account: the user and group to be outside; None: whoever this process is already.
+        report: where the `Ended` is written; it is closed in the run.
+    """
+    # before anybody can send them: without a handler an init never gets them
+    wake, alarm = _catch(signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
+    try:
+        _make_system(bounds)
+        _become_student(account)
+        run = os.fork()
+    except BaseException as error:
+        _say(report, Ended(fault=repr(error)))
+        os._exit(1)
+    if run == 0:
+        _become_run(wake, alarm, report)
+        return
+    try:
+        kernel.keep_capabilities(kernel.KILL | kernel.TRACE)
+        kernel.close_all_but(wake, alarm, report)
+        _say(report, _watch(run, bounds, wake))
+    except BaseException as error:
+        _say(report, Ended(fault=repr(error)))
+    finally:
+        os._exit(0)
+
+
+def _catch(*signals: signal.Signals) -> tuple[int, int]:
+    """Have the signals written to a pipe; both its ends."""
+    wake, alarm = os.pipe()
+    for end in (wake, alarm):
+        os.set_blocking(end, False)
+    for number in signals:
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
+    return wake, alarm
+
+
+def _make_system(bounds: Bounds) -> None:
+    kernel.unshare(kernel.NEW_MOUNTS | kernel.NEW_NETWORK | kernel.NEW_IPC)
+    kernel.raise_loopback()
+    bare = kernel.NO_SETUID | kernel.NO_DEVICES
+    kernel.mount("proc", "/proc", "proc", bare | kernel.NO_PROGRAMS)
+    # A file takes some memory even when it is empty.
+    size = f"size={bounds.disk_bytes},nr_inodes={bounds.disk_bytes // (4 * _KIB)},mode=1777"
+    kernel.mount("tmpfs", FOLDER, "tmpfs", bare, size)
+    Path(FOLDER, ".shm").mkdir(mode=0o777)
+    Path(FOLDER, ".shm").chmod(0o1777)
+    kernel.mount(f"{FOLDER}/.shm", "/dev/shm", None, kernel.BIND)  # noqa: S108
+    # else a run could open the terminals of others
+    options = "newinstance,ptmxmode=0666,mode=620"
+    kernel.mount("devpts", "/dev/pts", "devpts", kernel.NO_SETUID | kernel.NO_PROGRAMS, options)
+
+
+def _become_student(account: tuple[int, int] | None) -> None:
+    if account is not None:
+        os.setgroups([])
+        os.setresgid(account[1], account[1], account[1])
+        os.setresuid(account[0], account[0], account[0])
+    uid, gid = os.getuid(), os.getgid()
+    kernel.unshare(kernel.NEW_USER)
+    kernel.map_account(STUDENT, uid, gid)
+    kernel.give_up_gaining()
+    kernel.set_dumpable(False)
+    for name in ("work", "home", "tmp", "services"):
+        Path(FOLDER, name).mkdir(mode=0o700)
+    for name in ("templates", "packages"):
+        Path(SERVICES, name).symlink_to(f"{SHARED}/{name}")
+
+
+def _become_run(wake: int, alarm: int, report: int) -> None:
+    signal.set_wakeup_fd(-1)
+    for descriptor in (wake, alarm, report):
+        os.close(descriptor)
+    for number in (signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    kernel.keep_capabilities(0)
+    kernel.set_dumpable(True)
+    # When the machine has no memory left, it is a run that has to go, not what grades it.
+    Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    seccomp.install()
+
+
+def _watch(run: int, bounds: Bounds, wake: int) -> Ended:
+    """Wait for the end of the run, or bring it about; nothing of it is left then."""
+    memory = Memory()
+    limit: Passed = ""
+    status = None
+    allowed = bounds.memory_bytes + resident(os.getpid())
+    poll_at = time.monotonic() + _POLL
+    while status is None and not limit:
+        select.select([wake], [], [], max(0.0, poll_at - time.monotonic()))
+        signals = _signals(wake)
+        if signal.SIGINT in signals:
+            os.kill(run, signal.SIGINT)
+        if signal.SIGCHLD in signals:
+            status = _reap(run)
+        if signal.SIGTERM in signals:
+            break
+        if time.monotonic() >= poll_at:
+            found = processes()
+            if found.cpu_seconds > bounds.cpu_seconds:
+                limit = "cpu"
+            elif memory.exceeds(found, allowed):
+                limit = "memory"
+            poll_at = time.monotonic() + _POLL
+    _kill_all()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = used.ru_utime + used.ru_stime
+    if status is not None and seconds > bounds.cpu_seconds:
+        limit = limit or "cpu"
+    return Ended(status, limit, seconds, max(memory.peak, used.ru_maxrss * _KIB))
+
+
+def _signals(wake: int) -> bytes:
+    try:
+        return os.read(wake, 4096)
+    except BlockingIOError:
+        return b""
+
+
+def _reap(run: int) -> int | None:
+    """Collect everybody who has ended; the run's wait status if it is among them."""
+    status = None
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, found = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            if pid == run:
+                status = found
+    return status
+
+
+def _kill_all() -> None:
+    """Kill everybody else in this process namespace, and collect them."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+
+
+def _say(report: int, ended: Ended) -> None:
+    os.write(report, ended.dump())
