@@ -244,8 +244,8 @@ def test_odd_values_in_outputs_do_no_harm(runner: Runner) -> None:
 # --- where a run lives ------------------------------------------------------------------------
 
 
-def test_each_run_has_a_private_folder_that_goes(runner: Runner) -> None:
-    result = runner.run(
+def test_each_run_has_a_private_folder_that_goes(bare: Runner) -> None:
+    result = bare.run(
         notebook(
             "import os, tempfile\nopen('file', 'w').write('x');",
             "print(os.getcwd(), os.environ['HOME'], os.environ['IPYTHONDIR'], "
@@ -259,7 +259,7 @@ def test_each_run_has_a_private_folder_that_goes(runner: Runner) -> None:
     assert len(roots) == 1, "cwd, HOME, IPYTHONDIR and the temporary folder are in one place"
     assert not roots.pop().exists()
     assert value(result["c2"]) == "False"
-    assert value(runner.run(notebook("import os; os.path.exists('file')"))["c0"]) == "False"
+    assert value(bare.run(notebook("import os; os.path.exists('file')"))["c0"]) == "False"
 
 
 def test_runs_share_nothing(runner: Runner) -> None:
@@ -305,10 +305,10 @@ def test_stop(runner: Runner) -> None:
     assert statuses(result) == ["ok", "error", "not_run"]
 
 
-def test_atexit_handlers_run(runner: Runner, tmp_path: Path) -> None:
+def test_atexit_handlers_run(bare: Runner, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     source = f"import atexit, pathlib\natexit.register(pathlib.Path({str(mark)!r}).touch)"
-    runner.run(notebook(source))
+    bare.run(notebook(source))
     assert mark.exists()
 
 
@@ -434,13 +434,13 @@ def test_malformed_messages_end_only_their_run(runner: Runner, frame: bytes) -> 
 
 
 @pytest.mark.slow
-def test_killing_the_warm_process_hurts_only_the_killer(runner: Runner) -> None:
+def test_killing_the_warm_process_hurts_only_the_killer(bare: Runner) -> None:
     wait = notebook("import time; time.sleep(1)", "'innocent'")
     kill = notebook("'before'", "import os, time; os.kill(os.getppid(), 9); time.sleep(100)", "1")
     with ThreadPoolExecutor(2) as pool:
-        innocent = pool.submit(runner.run, wait)
+        innocent = pool.submit(bare.run, wait)
         time.sleep(0.3)
-        killer = pool.submit(runner.run, kill)
+        killer = pool.submit(bare.run, kill)
     assert statuses(killer.result()) == ["ok", "killed", "not_run"]
     assert statuses(innocent.result()) == ["ok", "ok"]
     assert value(innocent.result()["c1"]) == "'innocent'"
@@ -470,7 +470,7 @@ def test_a_fork_bomb_ends_with_its_run(runner: Runner) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of orphans that left")
 @pytest.mark.parametrize("ending", ["1", "os._exit(1)", "time.sleep(1000)"])
-def test_a_daemon_does_not_outlive_its_run(runner: Runner, ending: str) -> None:
+def test_a_daemon_does_not_outlive_its_run(bare: Runner, ending: str) -> None:
     # The daemon tells its pid through a pipe, because it has left the session and the group.
     source = """
     import os, time
@@ -484,14 +484,14 @@ def test_a_daemon_does_not_outlive_its_run(runner: Runner, ending: str) -> None:
         os._exit(0)
     print(os.read(read, 20).decode())
     """
-    result = runner.run(notebook(textwrap.dedent(source), ending), limits=SHORT)
+    result = bare.run(notebook(textwrap.dedent(source), ending), limits=SHORT)
     assert gone(int(texts(result["c0"])))
 
 
 @pytest.mark.slow
-def test_a_hung_exit_handler_is_killed(runner: Runner) -> None:
+def test_a_hung_exit_handler_is_killed(bare: Runner) -> None:
     source = "import atexit, os, time\natexit.register(time.sleep, 1000)\nprint(os.getpid())"
-    result = runner.run(notebook(source))
+    result = bare.run(notebook(source))
     assert result.ending == "complete"
     assert gone(int(texts(result["c0"])))
 

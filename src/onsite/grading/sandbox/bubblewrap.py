@@ -82,9 +82,16 @@ class Sandbox:
 
     @contextlib.contextmanager
     def launch(
-        self, module: str, words: list[str], variables: Mapping[str, str]
+        self, module: str, words: list[str], variables: Mapping[str, str], *more: str
     ) -> Iterator[Launch]:
-        """How to run a module in a sandbox; the descriptors are closed at the end."""
+        """How to run a module in a sandbox; the descriptors are closed at the end.
+
+        Args:
+            module: its name.
+            words: its arguments.
+            variables: its environment, besides what every sandbox has.
+            more: options of bubblewrap.
+        """
         with contextlib.ExitStack() as stack:
             descriptors = {path: stack.enter_context(_text(text)) for path, text in _FILES.items()}
             command = (
@@ -93,6 +100,7 @@ class Sandbox:
                 *_system(),
                 *_etc(descriptors),
                 *_folders(),
+                *more,
                 *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", FOLDER),
                 *(word for name in self.libraries for word in ("--unsetenv", name)),
                 *("--", sys.executable, "-P", "-m", module, *words),
@@ -122,7 +130,19 @@ def find() -> Sandbox:
         said = _attempt(launch)
     if said:
         raise OnsiteError(refusal.explain(said))
+    _prepare(sandbox)
     return sandbox
+
+
+def _prepare(sandbox: Sandbox) -> None:
+    """Make what servers begin with, once for all runs; without it they make it themselves."""
+    place = templates()
+    writable = ("--bind", str(place), f"{SHARED}/templates")
+    with (
+        folders.locked(folders.home() / ".sandboxed.lock"),
+        sandbox.launch("onsite.grading.sandbox.prepare", sandbox.words, {}, *writable) as launch,
+    ):
+        _attempt(launch)
 
 
 def _attempt(launch: Launch) -> str:
@@ -191,7 +211,7 @@ def _folders() -> Iterator[str]:
     for folder in _python_folders():
         yield from _parents(folder, made)
         yield from ("--ro-bind", str(folder), str(folder))
-    for name, place in _shared().items():
+    for name, place in (("templates", templates()), ("packages", folders.home() / "packages")):
         yield from _parents(Path(SHARED, name), made)
         yield from ("--ro-bind", str(place), f"{SHARED}/{name}")
 
@@ -213,9 +233,14 @@ def _python_folders() -> list[Path]:
     return found
 
 
-def _shared() -> dict[str, Path]:
-    """What servers begin with, by its name in the sandbox."""
-    return {name: folders.home() / name for name in ("templates", "packages")}
+def templates() -> Path:
+    """Where this user keeps what servers in sandboxes begin with; made when missing."""
+    place = folders.home() / "sandboxed"
+    place.mkdir(mode=0o755, exist_ok=True)
+    place.chmod(0o755)
+    if (account := server_account()) is not None:
+        os.chown(place, account.uid, account.gid)
+    return place
 
 
 def _parents(folder: Path, made: set[Path]) -> Iterator[str]:

@@ -60,8 +60,10 @@ def enclose(bounds: Bounds, account: tuple[int, int] | None, report: int) -> Non
     # before anybody can send them: without a handler an init never gets them
     wake, alarm = _catch(signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
     try:
+        shared = _shared()
         _make_system(bounds)
-        _become_student(account)
+        become_student(account)
+        _make_folders(shared)
         run = os.fork()
     except BaseException as error:
         _say(report, Ended(fault=repr(error)))
@@ -106,7 +108,8 @@ def _make_system(bounds: Bounds) -> None:
     kernel.mount("devpts", "/dev/pts", "devpts", kernel.NO_SETUID | kernel.NO_PROGRAMS, options)
 
 
-def _become_student(account: tuple[int, int] | None) -> None:
+def become_student(account: tuple[int, int] | None) -> None:
+    """Be nobody in particular: outside `account`, if that is given, inside `STUDENT`."""
     if account is not None:
         os.setgroups([])
         os.setresgid(account[1], account[1], account[1])
@@ -116,10 +119,21 @@ def _become_student(account: tuple[int, int] | None) -> None:
     kernel.map_account(STUDENT, uid, gid)
     kernel.give_up_gaining()
     kernel.set_dumpable(False)
-    for name in ("work", "home", "tmp", "services"):
+
+
+def _shared() -> list[Path]:
+    """What servers may begin with; the run's account may not look for it in all of the folders."""
+    return [
+        found for name in ("templates", "packages") for found in Path(SHARED, name).glob("[!.]*")
+    ]
+
+
+def _make_folders(shared: list[Path]) -> None:
+    """Make what a run finds in `FOLDER`: room for its work, and what servers may begin with."""
+    for name in ("work", "home", "tmp", "services", "services/templates", "services/packages"):
         Path(FOLDER, name).mkdir(mode=0o700)
-    for name in ("templates", "packages"):
-        Path(SERVICES, name).symlink_to(f"{SHARED}/{name}")
+    for place in shared:  # one link for each, since a run may add to them
+        Path(SERVICES, place.parent.name, place.name).symlink_to(place)
 
 
 def _become_run(wake: int, alarm: int, report: int) -> None:
