@@ -32,8 +32,8 @@ PACKAGES = ("bubblewrap",)
 PROBE_SECONDS = 60.0
 """How long the first sandbox may take, on a machine that is very busy."""
 
-#: What making a run's own system takes.
-_CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "SETUID", "SETGID", "KILL")
+#: What making a run's own system takes; SETFCAP for a user namespace made by a root.
+_CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "SETUID", "SETGID", "SETFCAP", "KILL")
 #: What programs look up, and that tells nothing of this machine's people.
 _ETC = (
     *("alternatives", "fonts", "java", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime"),

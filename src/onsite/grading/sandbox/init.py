@@ -66,7 +66,7 @@ def enclose(bounds: Bounds, account: tuple[int, int] | None, report: int) -> Non
         _make_folders(shared)
         run = os.fork()
     except BaseException as error:
-        _say(report, Ended(fault=repr(error)))
+        _say(report, Ended(fault=str(error) or repr(error)))
         os._exit(1)
     if run == 0:
         _become_run(wake, alarm, report)
@@ -76,7 +76,7 @@ def enclose(bounds: Bounds, account: tuple[int, int] | None, report: int) -> Non
         kernel.close_all_but(wake, alarm, report)
         _say(report, _watch(run, bounds, wake))
     except BaseException as error:
-        _say(report, Ended(fault=repr(error)))
+        _say(report, Ended(fault=str(error) or repr(error)))
     finally:
         os._exit(0)
 
