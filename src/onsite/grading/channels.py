@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import codecs
 import os
+import select
 import selectors
 import socket
+import time
 
 from onsite.grading.ended import Ended, read_ended
 from onsite.grading.outputs import Outputs
@@ -90,6 +92,13 @@ class Channels:
         if dying:
             self.alive = False
         return done
+
+    def await_end(self, seconds: float) -> None:
+        """Wait until the run has ended by itself, but not longer."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if select.select([self._life], [], [], left)[0] and self._hear_last_words():
+                return
 
     def ended(self) -> Ended | None:
         """What was said of the run's end, which has come; None when nobody could say it."""

@@ -21,6 +21,10 @@ from onsite.grading.wire import Message
 INTERRUPT_GRACE = 1.0
 #: How long the notebook's own clean-up (atexit) may take after the last cell, in seconds.
 EXIT_GRACE = 3.0
+#: How long a run that says no more may take to end by itself, in seconds.
+DEATH_GRACE = 1.0
+#: What one process may use beyond the limit of processor time for all of them, in seconds.
+CPU_SPARE = 5.0
 #: Room that a message may take beside the output that it carries.
 ENVELOPE = 1 << 16
 
@@ -102,15 +106,23 @@ class Run:
     def _order(self, folder: str) -> dict[str, Any]:
         """What the warm process is told of the run."""
         limits = self._limits
-        shared = {"memory_bytes": limits.memory_bytes, "cpu_seconds": limits.cpu_seconds}
+        # In a sandbox the run's init says that the limit was passed, so it has to be the first.
+        spare = CPU_SPARE if self._zygote.sandboxed else 0.0
         fence = {
             "folder": folder,
+            "memory_bytes": limits.memory_bytes,
+            "cpu_seconds": limits.cpu_seconds + spare,
             "processes": self._zygote.processes(limits.processes),
             "open_files": limits.open_files,
             "file_bytes": limits.file_bytes,
             "seed": self._seed,
         }
-        return {"fence": fence | shared, "bounds": {"disk_bytes": limits.disk_bytes} | shared}
+        bounds = {
+            "memory_bytes": limits.memory_bytes,
+            "cpu_seconds": limits.cpu_seconds,
+            "disk_bytes": limits.disk_bytes,
+        }
+        return {"fence": fence, "bounds": bounds}
 
     def _end(self) -> Ended:
         """End the run, if that has not been done; how it ended.
@@ -202,6 +214,8 @@ class Run:
             LostError: it died with what watched over it.
             KilledError: somebody killed it; the same cell dying again is the notebook's doing.
         """
+        # It says nothing more before it is dead, and what it died of is known after that.
+        self._channels.await_end(DEATH_GRACE)
         ended = self._end()
         index = self._document.code[len(self._cells)][0]
         if ended.was_killed and index != self._died_in:
