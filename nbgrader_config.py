@@ -20,10 +20,29 @@ c.CourseDirectory.release_directory = "release"
 c.CourseDirectory.submitted_directory = "submitted"
 c.CourseDirectory.autograded_directory = "autograded"
 c.CourseDirectory.feedback_directory = "feedback"
+# The receipts of `onsite grade` are for instructors: nbgrader would copy them to feedback/.
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "onsite.json"]
 
-# Plain `nbgrader autograde` starts real servers and runs the demos too: give a cell time.
-c.ExecutePreprocessor.timeout = 300
+# `nbgrader autograde` and formgrader's button grade as `onsite grade` does: in its sandbox, by its
+# rules. What was handed in is read, restored and run by these two.
+c.Autograde.exporter_class = "onsite.grading.nbgrader.autograde.SubmissionExporter"
+c.Autograde.sanitize_preprocessors = []
+c.Autograde.autograde_preprocessors = [
+    "onsite.grading.nbgrader.autograde.SandboxedExecute",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+]
+
+# `nbgrader generate_feedback` and formgrader's button write the pages of `onsite grade`.
+c.GenerateFeedback.exporter_class = "onsite.grading.nbgrader.feedback.FeedbackExporter"
+c.GenerateFeedback.preprocessors = []
+
+# Formgrader shows students' work on pages that may change grades: nothing of it may run there.
+c.HTMLExporter.preprocessors = ["onsite.grading.nbgrader.harmless.Harmless"]
+c.HTMLExporter.filters = {"markdown2html": "onsite.grading.nbgrader.harmless.markdown2html"}
+
+# `nbgrader validate` still starts kernels: give a cell that starts a real server time, and encrypt
+# what goes to and from them where that is possible; they complain otherwise.
 c.Execute.timeout = 300
-
-# Encrypt what goes to and from kernels where that is possible; they complain otherwise.
 c.KernelManager.transport_encryption = "auto" if zmq.has("curve") else "disabled"

@@ -8,6 +8,7 @@ from typing import Any
 
 from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
+from nbgrader.converters import GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 
 from onsite.course.layout import Layout
@@ -21,8 +22,9 @@ class FeedbackExporter(Exporter):
 
     file_extension = ".html"
     output_mimetype = "text/html"
+    parent: GenerateFeedback
 
-    def from_notebook_node(
+    def from_notebook_node(  # type: ignore[override]  # a page is text
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **_more: Any
     ) -> tuple[str, dict[str, Any]]:
         """The page of a graded notebook.

@@ -24,11 +24,14 @@ from pygments.token import STANDARD_TYPES
 LONGEST_TEXT, LONGEST_PAGE, MOST_TAGS = 20_000, 2_000_000, 4_000
 MOST_OUTPUTS = 50  # of a cell
 
-TAGS = frozenset(
-    "a abbr b blockquote br caption code col colgroup dd del details div dl dt em h1 h2 h3 h4 h5 h6 "
-    "hr i img kbd li ol p pre q s samp small span strong sub summary sup table tbody td tfoot th "
-    "thead tr u ul var".split()
-)
+# fmt: off
+TAGS = frozenset((
+    "a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "del",
+    "details", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "kbd",
+    "li", "ol", "p", "pre", "q", "s", "samp", "small", "span", "strong", "sub", "summary", "sup",
+    "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul", "var",
+))
+# fmt: on
 #: No class of the page's own: they would let a student's text lie over the page's buttons.
 CLASSES = frozenset({"dataframe", "highlight", *STANDARD_TYPES.values()})
 PICTURES = {"image/png", "image/jpeg", "image/gif"}
@@ -149,7 +152,10 @@ def _remark(text: str) -> NotebookNode:
 
 def markdown2html(source: str) -> str:
     """Markdown as HTML that can be shown: the filter of that name in nbconvert's templates."""
-    return clean(render_markdown(source))
+    try:
+        return clean(render_markdown(source))
+    except Exception:  # such as a picture that is attached nowhere
+        return f"<pre>{escape(source)}</pre>"
 
 
 def clean(html: str) -> str:
@@ -190,7 +196,7 @@ def _allowed(tag: str, name: str, value: str) -> bool:
     return False
 
 
-class _Addresses(Filter):  # type: ignore[misc]
+class _Addresses(Filter):
     """Say where a link would have led, since it leads nowhere any more."""
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
