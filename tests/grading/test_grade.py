@@ -17,6 +17,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
+from tests.grading.stock import use_stock_nbgrader
 
 from onsite.course.build import build
 from onsite.course.layout import Layout
@@ -394,6 +395,7 @@ def test_plain_nbgrader_writes_the_same_rows(
     layout: Layout, grades: dict[str, Grade], tmp_path: Path
 ) -> None:
     theirs = course_with(tmp_path / "course", HONEST)
+    use_stock_nbgrader(theirs.root)
     for command in (["generate_assignment", MODULE, "--force"], ["autograde", MODULE]):
         done = subprocess.run(
             [sys.executable, "-m", "nbgrader", *command],

@@ -23,6 +23,7 @@ from onsite.grading.outcome import Grade, TopicGrade
 from onsite.grading.restore import SubmissionError, demos, magics, read_submission, restore
 from onsite.grading.result import Limits, RunResult
 from onsite.grading.runner import Runner, RunnerError
+from onsite.grading.sandbox import Sandbox
 from onsite.grading.score import scores, unanswered
 from onsite.grading.servers import shared_servers
 from onsite.grading.submission import Submission
@@ -42,9 +43,12 @@ class Grader:
         sandbox: what fences the runs in; None runs them as ordinary processes of this user.
     """
 
-    def __init__(self, assignment: bytes, *, limits: Limits = LIMITS, sandbox: None = None) -> None:
+    def __init__(
+        self, assignment: bytes, *, limits: Limits = LIMITS, sandbox: Sandbox | None = None
+    ) -> None:
         self._assignment = Assignment.from_bytes(assignment)
         self._limits = limits
+        self._sandbox = sandbox
         self._stack = ExitStack()
         self._lock = threading.Lock()
         self._runner: Runner | None = None
@@ -95,14 +99,14 @@ class Grader:
         with self._lock:
             if self._runner is None and not self._broken:
                 try:
-                    environment = self._stack.enter_context(
-                        shared_servers(self._assignment.services)
-                    )
+                    # In a sandbox each run has servers of its own, and no way to any other.
+                    shared = () if self._sandbox else self._assignment.services
+                    environment = self._stack.enter_context(shared_servers(shared))
                 except Exception as error:  # whatever it is, no student is to blame
                     self._broken = f"PostgreSQL did not start: {error}"
                 else:
                     self._runner = self._stack.enter_context(
-                        Runner(limits=self._limits, environment=environment)
+                        Runner(limits=self._limits, environment=environment, sandbox=self._sandbox)
                     )
             return self._runner
 

@@ -44,7 +44,7 @@ class SubmissionExporter(NotebookExporter):
     parent: Autograde
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
+        super().__init__(**settings)  # type: ignore[no-untyped-call]  # nbconvert's
         course = self.parent.coursedir
         self.layout = Layout(Path(course.root))
         try:
@@ -135,7 +135,7 @@ def agreeing(graded: TopicGrade) -> NotebookNode:
             agreed = False
         if not agreed and score.points == 0:
             why = f"the check claims more than its {score.max_points:g} points"
-            cell.outputs.append(
-                new_output("error", ename="PartialCreditError", evalue=why, traceback=[why])
-            )
+            # First, because nbgrader looks no further than what decides.
+            error = new_output("error", ename="PartialCreditError", evalue=why, traceback=[why])
+            cell.outputs.insert(0, error)
     return notebook
