@@ -14,7 +14,7 @@ from tests.grading.test_report import MARKS, WRONG
 from onsite.course.layout import Layout
 from onsite.grading import feedback
 from onsite.grading.feedback import LONGEST_TEXT, render, write_feedback
-from onsite.grading.gradebook import Entry, nbgrader_config, record, register
+from onsite.grading.gradebook import Entry, Writer, nbgrader_config
 from onsite.grading.marks import Mark, Marks, Note
 from onsite.grading.report import report
 from onsite.grading.restore import master
@@ -127,12 +127,12 @@ def layout(tmp_path: Path) -> Layout:
     (found.source / MODULE).mkdir(parents=True)
     (found.source / MODULE / f"{TOPIC}.ipynb").write_bytes(original)
     config = nbgrader_config(found)
-    register(str(f"sqlite:///{tmp_path / 'gradebook.db'}"), MODULE, {TOPIC: master(original)})
-    for student in ("ann", "bea"):
-        folder = found.autograded / student / MODULE
-        folder.mkdir(parents=True)
-        (folder / f"{TOPIC}.ipynb").write_text(json.dumps(executed({"add": WRONG})))
-        record(config, MODULE, student, None, {TOPIC: Entry((Score("add-check-2", 1, 1),), {})})
+    with Writer(config, MODULE, {TOPIC: master(original)}) as book:
+        for student in ("ann", "bea"):
+            folder = found.autograded / student / MODULE
+            folder.mkdir(parents=True)
+            (folder / f"{TOPIC}.ipynb").write_text(json.dumps(executed({"add": WRONG})))
+            book.add(student, None, {TOPIC: Entry((Score("add-check-2", 1, 1),), {})})
     (found.autograded / "cy" / MODULE).mkdir(parents=True)
     return found
 

@@ -11,8 +11,8 @@ from sqlalchemy.engine import Engine
 from tests.grading.graded import MODULE, TOPIC, source
 
 from onsite.errors import OnsiteError
-from onsite.grading.gradebook import register
 from onsite.grading.marks import Mark, Note, read_marks
+from onsite.grading.register import register
 from onsite.grading.restore import master
 
 
@@ -22,7 +22,7 @@ def db_url(tmp_path: Path) -> str:
     import json
 
     url = f"sqlite:///{tmp_path / 'gradebook.db'}"
-    register(url, MODULE, {TOPIC: master(json.dumps(source()).encode())})
+    register(url, "default_course", MODULE, {TOPIC: master(json.dumps(source()).encode())})
     with Gradebook(url) as book:
         for student in ("ann", "bea", "cy"):
             book.update_or_create_student(student)
