@@ -88,6 +88,7 @@ def warm_up() -> NotebookShell:
         shell.run_cell("1 / 0")
         shell.run_cell("None")
     shell.reset()
+    shell.user_module.__spec__ = None  # as in a kernel; multiprocessing looks there
     shell.execution_count = 1
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, pages shared by all runs

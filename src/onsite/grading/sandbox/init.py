@@ -61,7 +61,7 @@ def enclose(bounds: Bounds, account: tuple[int, int] | None, report: int) -> Non
     wake, alarm = _catch(signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
     try:
         shared = _shared()
-        _make_system(bounds)
+        proc = _make_system(bounds)
         become_student(account)
         _make_folders(shared)
         run = os.fork()
@@ -69,12 +69,12 @@ def enclose(bounds: Bounds, account: tuple[int, int] | None, report: int) -> Non
         _say(report, Ended(fault=str(error) or repr(error)))
         os._exit(1)
     if run == 0:
-        _become_run(wake, alarm, report)
+        _become_run(wake, alarm, report, proc)
         return
     try:
         kernel.keep_capabilities(kernel.KILL | kernel.TRACE)
-        kernel.close_all_but(wake, alarm, report)
-        _say(report, _watch(run, bounds, wake))
+        kernel.close_all_but(wake, alarm, report, proc)
+        _say(report, _watch(run, bounds, wake, proc))
     except BaseException as error:
         _say(report, Ended(fault=str(error) or repr(error)))
     finally:
@@ -92,11 +92,16 @@ def _catch(*signals: signal.Signals) -> tuple[int, int]:
     return wake, alarm
 
 
-def _make_system(bounds: Bounds) -> None:
+def _make_system(bounds: Bounds) -> int:
+    """Mounts, network and IPC of the run's own; a descriptor of init's /proc."""
     kernel.unshare(kernel.NEW_MOUNTS | kernel.NEW_NETWORK | kernel.NEW_IPC)
     kernel.raise_loopback()
     bare = kernel.NO_SETUID | kernel.NO_DEVICES
+    # Init needs one with everybody in it; above it the run gets one without what it may not trace,
+    # which is init, whose files an ordinary user would own.
     kernel.mount("proc", "/proc", "proc", bare | kernel.NO_PROGRAMS)
+    proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    kernel.mount("proc", "/proc", "proc", bare | kernel.NO_PROGRAMS, "hidepid=2")
     # A file takes some memory even when it is empty.
     size = f"size={bounds.disk_bytes},nr_inodes={bounds.disk_bytes // (4 * _KIB)},mode=1777"
     kernel.mount("tmpfs", FOLDER, "tmpfs", bare, size)
@@ -106,6 +111,7 @@ def _make_system(bounds: Bounds) -> None:
     # else a run could open the terminals of others
     options = "newinstance,ptmxmode=0666,mode=620"
     kernel.mount("devpts", "/dev/pts", "devpts", kernel.NO_SETUID | kernel.NO_PROGRAMS, options)
+    return proc
 
 
 def become_student(account: tuple[int, int] | None) -> None:
@@ -136,9 +142,9 @@ def _make_folders(shared: list[Path]) -> None:
         Path(SERVICES, place.parent.name, place.name).symlink_to(place)
 
 
-def _become_run(wake: int, alarm: int, report: int) -> None:
+def _become_run(*of_init: int) -> None:
     signal.set_wakeup_fd(-1)
-    for descriptor in (wake, alarm, report):
+    for descriptor in of_init:
         os.close(descriptor)
     for number in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
@@ -150,12 +156,12 @@ def _become_run(wake: int, alarm: int, report: int) -> None:
     seccomp.install()
 
 
-def _watch(run: int, bounds: Bounds, wake: int) -> Ended:
+def _watch(run: int, bounds: Bounds, wake: int, proc: int) -> Ended:
     """Wait for the end of the run, or bring it about; nothing of it is left then."""
-    memory = Memory()
+    memory = Memory(proc)
     limit: Passed = ""
     status = None
-    allowed = bounds.memory_bytes + resident(os.getpid())
+    allowed = bounds.memory_bytes + resident(proc, os.getpid())
     poll_at = time.monotonic() + _POLL
     while status is None and not limit:
         select.select([wake], [], [], max(0.0, poll_at - time.monotonic()))
@@ -167,7 +173,7 @@ def _watch(run: int, bounds: Bounds, wake: int) -> Ended:
         if signal.SIGTERM in signals:
             break
         if time.monotonic() >= poll_at:
-            found = processes()
+            found = processes(proc)
             if found.cpu_seconds > bounds.cpu_seconds:
                 limit = "cpu"
             elif memory.exceeds(found, allowed):

@@ -6,9 +6,7 @@ import contextlib
 import os
 import resource
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -29,30 +27,26 @@ class Processes:
     resident_bytes: int
 
 
-def processes() -> Processes:
-    """Look at every process that is visible in /proc."""
+def processes(proc: int) -> Processes:
+    """Look at every process in the /proc behind the descriptor `proc`."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     pids, seconds, pages = [], ended.ru_utime + ended.ru_stime, 0
-    for pid in _pids():
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            # after the name, which is in parentheses and may hold anything
-            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-            seconds += sum(map(int, fields[11:15])) * _TICK
-            pages += int(fields[21])
-            pids.append(pid)
-    return Processes(tuple(pids), seconds, pages * _PAGE)
-
-
-def _pids() -> Iterator[int]:
-    for name in os.listdir("/proc"):  # noqa: PTH208
+    for name in os.listdir(proc):
         if name.isdecimal() and name != "1":
-            yield int(name)
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                # after the name, which is in parentheses and may hold anything
+                fields = _read(proc, f"{name}/stat").rpartition(b")")[2].split()
+                seconds += sum(map(int, fields[11:15])) * _TICK
+                pages += int(fields[21])
+                pids.append(int(name))
+    return Processes(tuple(pids), seconds, pages * _PAGE)
 
 
 class Memory:
     """How much memory a run holds: seldom an exact figure, because that is costly."""
 
-    def __init__(self) -> None:
+    def __init__(self, proc: int) -> None:
+        self._proc = proc
         self.peak = 0
         """The largest exact figure so far, or the sum of the resident sizes where it sufficed."""
         self._not_before = 0.0
@@ -65,27 +59,35 @@ class Memory:
         started = time.monotonic()
         if started < self._not_before:
             return False
-        held = sum(map(_proportional, found.pids))
+        held = sum(_proportional(self._proc, pid) for pid in found.pids)
         self.peak = max(self.peak, held)
         self._not_before = time.monotonic() + (time.monotonic() - started) / _SHARE
         return held > limit
 
 
-def resident(pid: int) -> int:
+def resident(proc: int, pid: int) -> int:
     """What a process holds in memory, in bytes; 0 when it has ended."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
+        return int(_read(proc, f"{pid}/statm").split()[1]) * _PAGE
     except OSError:
         return 0
 
 
-def _proportional(pid: int) -> int:
+def _proportional(proc: int, pid: int) -> int:
     """The same, with pages that n processes share counted as 1/n."""
     try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_bytes()
+        rollup = _read(proc, f"{pid}/smaps_rollup")
     except OSError:  # it has ended, or nobody may look into it
-        return resident(pid)
+        return resident(proc, pid)
     for line in rollup.splitlines():
         if line.startswith(b"Pss:"):
             return int(line.split()[1]) * 1024
     return 0  # a process that is about to end
+
+
+def _read(proc: int, name: str) -> bytes:
+    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
+    try:
+        return os.read(descriptor, 1 << 16)
+    finally:
+        os.close(descriptor)
