@@ -1,0 +1,1 @@
+"""How a run executes a cell of the student's, and how it waits for the next one."""

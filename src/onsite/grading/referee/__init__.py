@@ -1,0 +1,1 @@
+"""Whether a check passed, decided from evidence that the code under test cannot forge."""

@@ -1,0 +1,495 @@
+"""From the text of an instructor's cell to code whose assertions give evidence.
+
+Every `assert` becomes a call of a witness, and so does every comparison. The witnesses and the
+built-in functions are constants of the code and not names, so nothing that a student binds takes
+their place. What a comparison in an assertion is to be compared with, if it is a literal, and the
+message of the assertion are not in the code at all: the referee keeps them.
+
+Nothing here runs a cell, and nothing here is seen by one.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import symtable
+import types
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+from onsite.grading.referee.constants import MARK
+from onsite.grading.referee.plain import NotPlainError, encode
+
+WITNESSES = ("compare", "guard", "truth", "leaf", "failed", "failed_saying", "result", "isinstance")
+CELL = MARK + b"cell"
+#: Built-in names that may become constants: not `super`, which the compiler looks for by its
+#: name, nor what notebooks and checks replace on purpose.
+_BUILTINS = frozenset(
+    name
+    for name in dir(builtins)
+    if not name.startswith("_")
+    and name
+    not in (
+        *("copyright", "credits", "exit", "license", "quit", "help", "super"),
+        *("input", "display", "get_ipython", "print", "open"),
+    )
+)
+_OPERATORS: dict[type[ast.cmpop], str] = {
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+    ast.In: "in", ast.NotIn: "not in", ast.Is: "is", ast.IsNot: "is not",
+}  # fmt: skip
+#: Context managers that are there to swallow a failed assertion.
+_SWALLOWERS = frozenset(("raises", "suppress", "assertRaises", "assertRaisesRegex"))
+_Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A comparison inside an assertion: `operators` between operands.
+
+    `literals` has an entry for each operand: None for one that the run computes, else a tuple of
+    one value, which only the referee knows.
+    """
+
+    operators: tuple[str, ...]
+    literals: tuple[tuple[Any] | None, ...]
+
+    @property
+    def open(self) -> dict[str, Any]:
+        """What a run may know of it."""
+        return {
+            "operators": list(self.operators),
+            "withheld": [literal is not None for literal in self.literals],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """One `assert` statement.
+
+    Attributes:
+        line: where it stands in the cell, from 1.
+        required: it stands where every run of the cell comes by that ends well.
+        guarded: the cell itself is prepared for it to fail.
+        message: code of a function of `names`, which makes its message; None if it has none.
+    """
+
+    line: int
+    required: bool
+    guarded: bool
+    message: types.CodeType | None
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """An instructor's cell, ready to be sent.
+
+    Attributes:
+        code: it, with placeholders among its constants.
+        assertions, comparisons: by the number that its witnesses are called with.
+        binds: the global names that it binds.
+        uses: the global names that it reads.
+        modules: what it imports, by dotted name.
+    """
+
+    code: types.CodeType
+    assertions: tuple[Assertion, ...]
+    comparisons: tuple[Comparison, ...]
+    binds: frozenset[str]
+    uses: frozenset[str]
+    modules: frozenset[str]
+
+
+@lru_cache(maxsize=2_000)
+def plain_python(source: str) -> str | None:
+    """A cell as IPython would hand it to Python; None if that cannot compile it."""
+    try:
+        text: str = TransformerManager().transform_cell(source)
+        _parse(text, "<cell>")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return text
+
+
+def _parse(text: str, name: str) -> ast.Module:
+    tree: ast.Module = compile(
+        text, name, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
+    )
+    return tree
+
+
+def needs_ipython(source: str) -> bool:
+    """Whether a cell has magics, shell commands or other things that are not Python."""
+    text = plain_python(source)
+    return text is None or ("get_ipython()" in text and "get_ipython()" not in source)
+
+
+@lru_cache(maxsize=2_000)
+def bound_by(source: str) -> frozenset[str]:
+    """The global names that a cell binds."""
+    text = plain_python(source)
+    return frozenset() if text is None else frozenset(_bound(_parse(text, "<cell>")))
+
+
+@lru_cache(maxsize=500)
+def instrument(source: str, name: str, own: frozenset[str], *, check: bool) -> Program | None:
+    """Compile an instructor's cell; None if it is no Python.
+
+    Args:
+        source: its text.
+        name: what its frames are called in a traceback.
+        own: names that the exercises or instructor's cells bind, so that they need not be the
+            built-in functions of that name.
+        check: it is graded, so literals and messages are withheld.
+    """
+    text = plain_python(source)
+    if text is None:
+        return None
+    tree = _parse(text, name)
+    binds = frozenset(_bound(tree))
+    uses = frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
+    modules = frozenset(_modules(tree))
+    writer = _Writer(name, own | binds | _local_names(tree), check)
+    tree = writer.rewrite(tree, quiet=source.rstrip().endswith(";"))
+    return Program(
+        _compile(tree, name),
+        tuple(writer.assertions),
+        tuple(writer.comparisons),
+        binds,
+        uses,
+        modules,
+    )
+
+
+def _compile(tree: ast.Module | ast.Expression, name: str) -> types.CodeType:
+    ast.fix_missing_locations(tree)
+    mode = "exec" if isinstance(tree, ast.Module) else "eval"
+    with warnings.catch_warnings():
+        # "str object is not callable" and the like: the constants are placeholders.
+        warnings.simplefilter("ignore")
+        code: types.CodeType = compile(
+            tree, name, mode, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True, optimize=0
+        )
+    return code
+
+
+class _Writer(ast.NodeTransformer):
+    """Rewrites one cell."""
+
+    def __init__(self, name: str, taken: frozenset[str], check: bool) -> None:
+        self.assertions: list[Assertion] = []
+        self.comparisons: list[Comparison] = []
+        self._name = name
+        self._taken = taken
+        self._check = check
+        self._in_test = False
+        self._conditions = 0
+        self._guards = 0
+        self._scopes: list[tuple[bool, frozenset[str]]] = []  # is a class, names
+
+    def rewrite(self, tree: ast.Module, *, quiet: bool) -> ast.Module:
+        """The cell with witnesses."""
+        last = tree.body[-1] if tree.body else None
+        tree = self.generic_visit(tree)  # type: ignore[assignment]
+        if isinstance(last, ast.Expr) and not quiet:
+            last.value = _call("result", last.value)
+        return tree
+
+    # --- assertions
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        number = len(self.assertions)
+        names: tuple[str, ...] = ()
+        message = None
+        failed: ast.expr = _call("failed", ast.Constant(number), ast.Tuple([], ast.Load()))
+        if node.msg is not None:
+            if self._check and not _is_tied(node.msg):
+                names = tuple(sorted(_free(node.msg) & self._visible()))
+                message = _message(node.msg, names, self._name)
+                values = ast.Tuple([ast.Name(n, ast.Load()) for n in names], ast.Load())
+                failed = _call("failed", ast.Constant(number), values)
+            else:
+                failed = _call("failed_saying", ast.Constant(number), node.msg)
+        self.assertions.append(
+            Assertion(
+                node.lineno,
+                required=not self._conditions and not self._guards and not self._scopes,
+                guarded=self._guards > 0,
+                message=message,
+                names=names,
+            )
+        )
+        was, self._in_test = self._in_test, True
+        test = self._truth(node.test)
+        self._in_test = was
+        test = _call("truth", ast.Constant(number), test)
+        made = ast.If(
+            ast.UnaryOp(ast.Not(), test), [ast.Raise(failed, ast.Constant(None))], []
+        )
+        return ast.copy_location(made, node)
+
+    def _truth(self, node: ast.expr) -> ast.expr:
+        """An expression of which only the truth counts."""
+        match node:
+            case ast.BoolOp():
+                node.values = [self._truth(value) for value in node.values]
+                return node
+            case ast.UnaryOp(op=ast.Not()):
+                node.operand = self._truth(node.operand)
+                return node
+            case ast.Compare() | ast.Constant():
+                return self.visit(node)  # type: ignore[no-any-return]
+        return _call("leaf", self.visit(node))
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        operators = tuple(_OPERATORS[type(op)] for op in node.ops)
+        operands = [node.left, *node.comparators]
+        if not self._in_test:
+            if all(op in ("is", "is not") for op in operators):
+                return self._leave(node)
+            visited = [self.visit(operand) for operand in operands]
+            what = ast.Constant("\n".join(operators))
+            return ast.copy_location(_call("guard", what, *visited), node)
+        literals = [self._literal(operand, operators) for operand in operands]
+        number = len(self.comparisons)
+        self.comparisons.append(Comparison(operators, tuple(literals)))
+        sent = [
+            self.visit(operand)
+            for operand, literal in zip(operands, literals, strict=True)
+            if literal is None
+        ]
+        return ast.copy_location(_call("compare", ast.Constant(number), *sent), node)
+
+    def _literal(self, node: ast.expr, operators: Sequence[str]) -> tuple[Any] | None:
+        if not self._check or any(op in ("is", "is not") for op in operators):
+            return None
+        try:
+            value = ast.literal_eval(node)
+            encode(value)
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, NotPlainError):
+            return None
+        return (value,)
+
+    # --- where an assertion stands
+
+    def _visible(self) -> frozenset[str]:
+        names = [
+            names
+            for depth, (is_class, names) in enumerate(self._scopes)
+            if not is_class or depth == len(self._scopes) - 1
+        ]
+        return frozenset().union(*names)
+
+    def _leave(self, node: ast.AST) -> ast.AST:
+        return self.generic_visit(node)
+
+    def _in_condition(self, node: ast.AST) -> ast.AST:
+        self._conditions += 1
+        node = self.generic_visit(node)
+        self._conditions -= 1
+        return node
+
+    visit_If = _in_condition
+    visit_While = _in_condition
+    visit_Match = _in_condition
+    visit_ExceptHandler = _in_condition
+
+    def _visit_for(self, node: ast.For | ast.AsyncFor) -> ast.AST:
+        try:
+            certain = bool(ast.literal_eval(node.iter))
+        except (ValueError, TypeError):
+            certain = False
+        return self._leave(node) if certain else self._in_condition(node)
+
+    visit_For = _visit_for
+    visit_AsyncFor = _visit_for
+
+    def _visit_try(self, node: ast.Try | ast.TryStar) -> ast.AST:
+        guards = bool(node.handlers) or _leaves(node.finalbody)
+        for field in ("body", "handlers", "orelse", "finalbody"):
+            self._guards += guards and field == "body"
+            visited = [self.visit(each) for each in getattr(node, field)]
+            setattr(node, field, visited)
+            self._guards -= guards and field == "body"
+        return node
+
+    visit_Try = _visit_try
+    visit_TryStar = _visit_try
+
+    def _visit_with(self, node: ast.With | ast.AsyncWith) -> ast.AST:
+        guards = any(_called(item.context_expr) in _SWALLOWERS for item in node.items)
+        node.items = [self.visit(item) for item in node.items]
+        self._guards += guards
+        node.body = [self.visit(each) for each in node.body]
+        self._guards -= guards
+        return node
+
+    visit_With = _visit_with
+    visit_AsyncWith = _visit_with
+
+    def _visit_scope(self, node: Any) -> ast.AST:
+        conditions, guards, in_test = self._conditions, self._guards, self._in_test
+        if not isinstance(node, ast.Lambda):
+            self._in_test = False
+        self._guards = 0
+        is_class = isinstance(node, ast.ClassDef)
+        self._scopes.append((is_class, frozenset(_bound_in(node))))
+        node = self.generic_visit(node)
+        self._scopes.pop()
+        self._conditions, self._guards, self._in_test = conditions, guards, in_test
+        return node  # type: ignore[no-any-return]
+
+    visit_FunctionDef = _visit_scope
+    visit_AsyncFunctionDef = _visit_scope
+    visit_Lambda = _visit_scope
+    visit_ClassDef = _visit_scope
+
+    # --- built-in functions
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        node.func = self._fixed(node.func)
+        node.args = [self._fixed(argument) for argument in node.args]
+        for keyword in node.keywords:
+            keyword.value = self._fixed(keyword.value)
+        return node
+
+    def _fixed(self, node: ast.expr) -> ast.expr:
+        """A built-in function or class by name, or a tuple of them, as a constant."""
+        match node:
+            case ast.Name(id=name) if name in _BUILTINS and name not in self._taken:
+                return ast.copy_location(_builtin(name), node)
+            case ast.Tuple(elts=elements):
+                node.elts = [self._fixed(element) for element in elements]
+            case ast.Attribute(value=ast.Name()):
+                node.value = self._fixed(node.value)
+        return node
+
+    # f-strings and annotations hold no comparison that counts, and patterns no expression.
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if node.value is not None:
+            node.value = self.visit(node.value)
+        return node
+
+
+def _builtin(name: str) -> ast.Constant:
+    kind = "" if name in WITNESSES else "builtins."
+    return ast.Constant(MARK + f"{kind}{name}".encode())
+
+
+def _call(witness: str, *arguments: ast.expr) -> ast.Call:
+    known = [ast.Constant(CELL)] if witness not in ("guard", "leaf", "isinstance") else []
+    return ast.Call(ast.Constant(MARK + witness.encode()), [*known, *arguments], [])
+
+
+def _called(node: ast.expr) -> str:
+    match node:
+        case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(attr=name)):
+            return name
+    return ""
+
+
+def _leaves(body: Sequence[ast.stmt]) -> bool:
+    """Whether a `finally` swallows what is raised, by leaving in another way."""
+    return any(
+        isinstance(node, ast.Return | ast.Break | ast.Continue)
+        for statement in body
+        for node in ast.walk(statement)
+    )
+
+
+def _is_tied(message: ast.expr) -> bool:
+    """Whether a message can only be made where it stands."""
+    tied = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+    return any(
+        isinstance(node, tied) or (isinstance(node, ast.Name) and node.id in ("super", "__class__"))
+        for node in ast.walk(message)
+    )
+
+
+def _message(node: ast.expr, names: tuple[str, ...], name: str) -> types.CodeType:
+    arguments = ast.arguments([], [ast.arg(n) for n in names], None, [], [], None, [])
+    return _compile(ast.Expression(ast.Lambda(arguments, node)), name)
+
+
+def _free(node: ast.expr) -> frozenset[str]:
+    """The names that an expression reads from outside."""
+    table = symtable.symtable(f"lambda: (\n{ast.unparse(node)}\n)", "<message>", "eval")
+    (function,) = table.get_children()
+    return frozenset(_outer(function))
+
+
+def _outer(table: symtable.SymbolTable) -> Iterator[str]:
+    for symbol in table.get_symbols():
+        if symbol.is_global():
+            yield symbol.get_name()
+    for child in table.get_children():
+        yield from _outer(child)
+
+
+# --- names ------------------------------------------------------------------------------------
+
+
+def _bound(tree: ast.Module) -> Iterator[str]:
+    """The names that the statements of a module bind, and those declared global anywhere."""
+    yield from _bindings(tree.body)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Global):
+            yield from node.names
+
+
+def _bound_in(node: Any) -> Iterator[str]:
+    """The names that a function or class binds in its own scope."""
+    if isinstance(node, _Function):
+        every = node.args
+        for argument in (*every.posonlyargs, *every.args, *every.kwonlyargs):
+            yield argument.arg
+        for argument in (every.vararg, every.kwarg):
+            if argument is not None:
+                yield argument.arg
+    yield from _bindings([node.body] if isinstance(node, ast.Lambda) else node.body)
+
+
+def _bindings(body: Sequence[ast.AST]) -> Iterator[str]:
+    for node in body:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield node.name
+                continue
+            case ast.Lambda():
+                continue
+            case ast.Name(ctx=ast.Store() | ast.Del()):
+                yield node.id
+            case ast.Import() | ast.ImportFrom():
+                for alias in node.names:
+                    yield alias.asname or alias.name.partition(".")[0]
+            case ast.ExceptHandler(name=str(name)):
+                yield name
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield name
+            case ast.MatchMapping(rest=str(name)):
+                yield name
+        yield from _bindings(list(ast.iter_child_nodes(node)))
+
+
+def _local_names(tree: ast.Module) -> frozenset[str]:
+    """Every name that any scope of the cell binds."""
+    scopes = [
+        node for node in ast.walk(tree) if isinstance(node, (*_Function.__args__, ast.ClassDef))
+    ]
+    return frozenset(name for scope in scopes for name in _bound_in(scope))
+
+
+def _modules(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom(module=str(name), level=0):
+                yield name

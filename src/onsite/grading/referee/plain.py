@@ -1,0 +1,238 @@
+"""Plain data, as it crosses from a run to the referee: JSON that says every value's exact type.
+
+Only exact built-in types are plain, because only they cannot lie: an object of a class of the
+student's decides itself what its `==`, `len()` or `bool()` say. An object of a subclass of a
+built-in type that keeps the comparisons of its base is seen as that base sees it.
+"""
+
+from __future__ import annotations
+
+# In a run these names must not be looked up in modules that a student may change.
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from decimal import Decimal
+from fractions import Fraction
+from math import isfinite
+from typing import Any
+from uuid import UUID
+
+#: Values with more parts than this are not sent: they are compared where they are.
+MAX_PARTS = 20_000
+#: Nor are texts and numbers with more characters or bytes than this, added up.
+MAX_SIZE = 1 << 20
+#: Nor is anything nested deeper than this.
+MAX_DEPTH = 40
+
+#: What a class defines to decide itself how its objects compare.
+COMPARISONS = frozenset(
+    ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__contains__")
+)
+
+
+class NotPlainError(Exception):
+    """A value is not plain data, or too much of it."""
+
+
+_ATOMS: dict[type, Callable[[Any], Any]] = {
+    int: lambda value: value if -(1 << 53) < value < 1 << 53 else {"int": hex(value)},
+    float: lambda value: {"float": value.hex()},
+    complex: lambda value: {"complex": [value.real.hex(), value.imag.hex()]},
+    bytes: lambda value: {"bytes": value.hex()},
+    bytearray: lambda value: {"bytearray": value.hex()},
+    range: lambda value: {"range": [value.start, value.stop, value.step]},
+    Decimal: lambda value: {"Decimal": str(value)},
+    date: lambda value: {"date": value.isoformat()},
+    timedelta: lambda value: {
+        "timedelta": [value.days, value.seconds, value.microseconds]
+    },
+}
+_SEQUENCES: tuple[type, ...] = (list, tuple, set, frozenset)
+_BASES: tuple[type, ...] = (
+    int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset,
+    Decimal, date, timedelta,
+)  # fmt: skip
+_mro = type.__dict__["__mro__"].__get__
+_namespace = type.__dict__["__dict__"].__get__
+
+
+def encode(value: object) -> Any:
+    """`value` as JSON-able data that `decode` turns back, run without any code of the student's.
+
+    Raises:
+        NotPlainError: it is not plain.
+    """
+    return _Encoder().encode(value, 0)
+
+
+class _Encoder:
+    """One value on its way; counts what it holds."""
+
+    def __init__(self) -> None:
+        self.parts = 0
+        self.size = 0
+
+    def encode(self, value: Any, depth: int) -> Any:
+        """`value` as JSON-able data."""
+        kind = type(value)
+        self.parts += 1
+        if self.parts > MAX_PARTS or depth > MAX_DEPTH:
+            raise NotPlainError
+        if value is None or kind is bool:
+            return value
+        if kind is str:
+            self._weigh(len(value))
+            # A lone surrogate cannot cross as UTF-8.
+            return {"str": value.encode("utf-8", "surrogatepass").hex()} if _odd(value) else value
+        if kind is int:
+            self._weigh(int.bit_length(value) >> 2)
+        elif kind is bytes or kind is bytearray:
+            self._weigh(2 * len(value))
+        elif kind is Decimal:
+            self._weigh(len(str(value)))
+        if (atom := _ATOMS.get(kind)) is not None:
+            return atom(value)
+        if kind in _SEQUENCES:
+            return {kind.__name__: [self.encode(item, depth + 1) for item in value]}
+        if kind is dict:
+            pairs = [
+                [self.encode(key, depth + 1), self.encode(item, depth + 1)]
+                for key, item in value.items()
+            ]
+            return {"dict": pairs}
+        return self._encode_rare(kind, value, depth)
+
+    def _encode_rare(self, kind: type, value: Any, depth: int) -> Any:
+        if kind is datetime or kind is time:
+            zone = value.tzinfo
+            if zone is None:
+                shift = None
+            elif type(zone) is timezone:
+                # For a time of day too: a fixed zone has the same offset always.
+                shift = zone.utcoffset(None)
+            else:
+                raise NotPlainError
+            return {
+                kind.__name__: [
+                    value.replace(tzinfo=None).isoformat(),
+                    None if shift is None else _ATOMS[timedelta](shift)["timedelta"],
+                ]
+            }
+        if kind is Fraction:
+            # Slots of a class that is written in Python: whatever somebody put there.
+            top, bottom = value._numerator, value._denominator
+            if type(top) is not int or type(bottom) is not int or bottom < 1:
+                raise NotPlainError
+            return {"Fraction": [self.encode(top, depth), self.encode(bottom, depth)]}
+        if kind is UUID:
+            number = value.int
+            if type(number) is not int or not 0 <= number < 1 << 128:
+                raise NotPlainError
+            return {"UUID": hex(number)}
+        return self.encode(as_base(value), depth)
+
+    def _weigh(self, size: int) -> None:
+        self.size += size
+        if self.size > MAX_SIZE:
+            raise NotPlainError
+
+
+def as_base(value: Any) -> Any:
+    """An object of a subclass of a built-in type as an object of that type.
+
+    Raises:
+        NotPlainError: it is none, or a class in between defines a comparison of its own.
+    """
+    for ancestor in _mro(type(value)):
+        if ancestor in _BASES:
+            return _COPIES[ancestor](value)
+        if any(name in _namespace(ancestor) for name in COMPARISONS):
+            raise NotPlainError
+    raise NotPlainError
+
+
+# Methods of the base itself, which no subclass can replace.
+_COPIES: dict[type, Callable[[Any], Any]] = {
+    int: lambda value: int.__add__(value, 0),
+    float: float.__pos__,
+    complex: complex.__pos__,
+    str: lambda value: str.__add__("", value),
+    bytes: lambda value: bytes.__getitem__(value, slice(None)),
+    bytearray: bytearray.copy,
+    list: list.copy,
+    tuple: lambda value: tuple(tuple.__iter__(value)),
+    dict: lambda value: dict(dict.items(value)),
+    set: lambda value: set(set.__iter__(value)),
+    frozenset: lambda value: frozenset(frozenset.__iter__(value)),
+    Decimal: lambda value: Decimal(Decimal.__str__(value)),
+    date: lambda value: date.fromordinal(date.toordinal(value)),
+    timedelta: timedelta.__pos__,
+}
+
+
+def _odd(text: str) -> bool:
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def decode(data: Any) -> Any:
+    """The value that `encode` made `data` of.
+
+    Raises:
+        NotPlainError: nothing that `encode` makes looks like that.
+    """
+    try:
+        return _decode(data, 0)
+    except NotPlainError:
+        raise
+    except Exception as error:
+        raise NotPlainError(str(error)) from None
+
+
+def _decode(data: Any, depth: int) -> Any:
+    if depth > MAX_DEPTH + 2:
+        raise NotPlainError
+    if data is None or isinstance(data, bool | int | str):
+        return data
+    ((kind, value),) = data.items()
+    if kind in ("list", "tuple", "set", "frozenset"):
+        items = [_decode(item, depth + 1) for item in value]
+        return {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}[kind](items)
+    if kind == "dict":
+        return {_decode(key, depth + 1): _decode(item, depth + 1) for key, item in value}
+    if kind == "Fraction":
+        top, bottom = (_decode(part, depth + 1) for part in value)
+        return Fraction(top, bottom)
+    return _READ[kind](value)
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "int": lambda text: int(text, 16),
+    "float": float.fromhex,
+    "complex": lambda parts: complex(*map(float.fromhex, parts)),
+    "str": lambda text: bytes.fromhex(text).decode("utf-8", "surrogatepass"),
+    "bytes": bytes.fromhex,
+    "bytearray": bytearray.fromhex,
+    "range": lambda parts: range(*parts),
+    "Decimal": Decimal,
+    "date": date.fromisoformat,
+    "timedelta": lambda parts: timedelta(*parts),
+    "datetime": lambda parts: datetime.fromisoformat(parts[0]).replace(
+        tzinfo=_zone(parts[1])
+    ),
+    "time": lambda parts: time.fromisoformat(parts[0]).replace(tzinfo=_zone(parts[1])),
+    "UUID": lambda text: UUID(int=int(text, 16)),
+}
+
+
+def _zone(shift: list[int] | None) -> tzinfo | None:
+    return None if shift is None else timezone(timedelta(*shift))
+
+
+def is_number(value: object) -> bool:
+    """Whether `value` is exactly an int, float or bool, and finite."""
+    return type(value) in (int, float, bool) and isfinite(value)  # type: ignore[arg-type]
