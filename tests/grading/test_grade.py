@@ -96,6 +96,9 @@ def exits(notebook: NotebookNode) -> None:
     answer(total="import os\nos._exit(1)")(notebook)
 
 
+#: A warning on stderr is no error: here nbgrader gives nothing.
+warns = answer(add="import sys\ndef add(a, b):\n    print('hm', file=sys.stderr)\n    return a + b")
+
 #: Submissions that nbgrader and we must score the same.
 HONEST: dict[str, Edit] = {
     "untouched": lambda notebook: None,
@@ -106,9 +109,6 @@ HONEST: dict[str, Edit] = {
     "syntax": answer(add="def add(a, b:\n    return", total=GOOD["total"]),
     "helpers": with_helpers,
     "prints": answer(add="def add(a, b):\n    print('hm')\n    return a + b", say_it="I add."),
-    "warns": answer(
-        add="import sys\ndef add(a, b):\n    print('hm', file=sys.stderr)\n    return a + b"
-    ),
     "cheats": edited_checks,
     "demo": leans_on_a_demo,
 }
@@ -171,7 +171,7 @@ def rows(layout: Layout) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     """A course with good and bad submissions, graded once."""
-    more: dict[str, Edit] = {"lacks": without_the_answer, "exits": exits}
+    more: dict[str, Edit] = {"lacks": without_the_answer, "exits": exits, "warns": warns}
     layout = course_with(tmp_path_factory.mktemp("grade") / "course", {**HONEST, **more})
     (layout.submitted / "nothing" / MODULE).mkdir(parents=True)
     for student in ("garbage", "pipe", "link", "time"):
@@ -200,7 +200,7 @@ def grades(layout: Layout) -> dict[str, Grade]:
         ("syntax", 0),
         ("helpers", 5),
         ("prints", 3),
-        ("warns", 0),
+        ("warns", 3),
         ("cheats", 0),
         ("lacks", 5),
         ("exits", 3),

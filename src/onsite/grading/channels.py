@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import os
+import secrets
 import select
 import selectors
 import socket
 import time
+from collections.abc import Callable
 
 from onsite.grading.ended import Ended, read_ended
 from onsite.grading.outputs import Outputs
+from onsite.grading.referee.line import KEY_BYTES, Line, NoiseError
 from onsite.grading.wire import (
     Decoder,
     MalformedMessageError,
     Message,
     OversizeMessageError,
-    encode,
 )
+
+Answer = Callable[[Message], Message | None]
 
 #: How long a run may take to accept the next cell, in seconds.
 SEND_SECONDS = 10.0
@@ -31,6 +36,14 @@ class Channels:
         out, far_out = os.pipe()
         err, far_err = os.pipe()
         life, far_life = os.pipe()
+        self._control, far_control = socket.socketpair()
+        # The run gets its end of the line by the other channel, as the first thing there, and
+        # the key as the first thing on the line.
+        socket.send_fds(near, [b"\0"], [far_control.fileno()])
+        far_control.close()
+        key = secrets.token_bytes(KEY_BYTES)
+        self._control.sendall(key)
+        self._line = Line(key, near=True)
         self.far = [far.detach(), far_out, far_err, far_life]
         self._messages = near
         self._life = life
@@ -41,11 +54,15 @@ class Channels:
         self._decoder = Decoder(message_bytes)
         self._selector = selectors.DefaultSelector()
         near.setblocking(False)
-        self._selector.register(near, selectors.EVENT_READ)
+        self._control.setblocking(False)
+        for channel in (near, self._control):
+            self._selector.register(channel, selectors.EVENT_READ)
         for descriptor in (out, err, life):
             os.set_blocking(descriptor, False)
             self._selector.register(descriptor, selectors.EVENT_READ)
         self.alive = True
+        #: Somebody in the run has read from the line or written to it.
+        self.noise = False
         self._last_words = b""
 
     def close_far(self) -> None:
@@ -59,31 +76,39 @@ class Channels:
         self.close_far()
         self._selector.close()
         self._messages.close()
+        self._control.close()
         for descriptor in (*self._texts, self._life):
             os.close(descriptor)
 
     def send(self, message: Message) -> None:
         """Send; a run that does not take it is no longer `alive`."""
         try:
-            self._messages.settimeout(SEND_SECONDS)
-            self._messages.sendall(encode(message))
+            self._control.settimeout(SEND_SECONDS)
+            self._control.sendall(self._line.frame(message))
         except OSError:
             self.alive = False
         finally:
-            self._messages.setblocking(False)
+            self._control.setblocking(False)
 
-    def listen(self, outputs: Outputs, count: int, seconds: float) -> Message | None:
-        """Wait up to `seconds`, hand what arrives to `outputs`; the message that ends the cell."""
-        if (done := self._take(b"", outputs, count)) is not None:
-            return done
+    def listen(
+        self, outputs: Outputs, count: int, seconds: float, answer: Answer
+    ) -> Message | None:
+        """Wait up to `seconds`, hand what arrives to `outputs`; the message that ends the cell.
+
+        `answer` is given what the run asks, and returns what it is to be told, if anything.
+        """
+        self._take(b"", outputs, count)
         ready = {key.fileobj for key, _ in self._selector.select(max(0.0, seconds))}
         if self._life in ready and not self._hear_last_words():
             ready.discard(self._life)
         for pipe in self._pipes.keys() & ready:
             self._read_pipe(pipe, outputs)
         dying = self._life in ready
-        if self._messages in ready or dying:
-            done = self._read_messages(outputs, count, to_the_end=dying)
+        done = None
+        if self._control in ready or dying:
+            done = self._read_control(answer)
+        if self._messages in ready or done is not None or dying:
+            self._read_messages(outputs, count, to_the_end=done is not None or dying)
         if done is not None or dying:
             for pipe in tuple(self._pipes):
                 # As much as a pipe holds; a program in the background may go on writing.
@@ -116,26 +141,47 @@ class Channels:
         self._last_words += words
         return not words
 
-    def _read_messages(self, outputs: Outputs, count: int, *, to_the_end: bool) -> Message | None:
+    def _read_control(self, answer: Answer) -> Message | None:
+        try:
+            data = self._control.recv(1 << 18)
+        except BlockingIOError:
+            return None
+        except OSError:
+            data = b""
+        if not data:
+            self.alive = False
+        done = None
+        try:
+            for message in self._line.feed(data):
+                if message["say"] == "ended":
+                    done = message
+                elif (told := answer(message)) is not None:
+                    self.send(told)
+        except NoiseError:
+            self.alive, self.noise = False, True
+        return done
+
+    def _read_messages(self, outputs: Outputs, count: int, *, to_the_end: bool) -> None:
         while True:
             try:
                 data = self._messages.recv(1 << 18)
             except BlockingIOError:
-                return None
+                return
             except OSError:
                 data = b""
             if not data:
-                self.alive = False
-                return None
-            if (done := self._take(data, outputs, count)) is not None or not to_the_end:
-                return done
+                # A cell may have closed it: what it shows from now on is lost.
+                with contextlib.suppress(KeyError):
+                    self._selector.unregister(self._messages)
+                return
+            self._take(data, outputs, count)
+            if not to_the_end or outputs.full:
+                return
 
-    def _take(self, data: bytes, outputs: Outputs, count: int) -> Message | None:
+    def _take(self, data: bytes, outputs: Outputs, count: int) -> None:
         while True:
             try:
                 for message in self._decoder.feed(data):
-                    if message.get("type") == "done":
-                        return message
                     outputs.add(message, count)
             except OversizeMessageError:
                 outputs.full = True
@@ -143,7 +189,7 @@ class Channels:
                 continue
             except MalformedMessageError:
                 self.alive = False
-            return None
+            return
 
     def _read_pipe(self, pipe: int, outputs: Outputs) -> None:
         if pipe not in self._pipes:

@@ -20,7 +20,7 @@ from nbgrader.utils import is_grade, is_locked
 from onsite.course.form import bound_names
 from onsite.grading.assignment import Assignment, assignment_bytes
 from onsite.grading.outcome import Grade, TopicGrade
-from onsite.grading.restore import SubmissionError, demos, magics, read_submission, restore
+from onsite.grading.restore import SubmissionError, demos, magics, read_submission, restore, roles
 from onsite.grading.result import Limits, RunResult
 from onsite.grading.runner import Runner, RunnerError
 from onsite.grading.sandbox import Sandbox
@@ -140,10 +140,10 @@ def _run(runner: Runner, notebook: NotebookNode) -> RunResult:
     all run again with the demos, as nbgrader and the student's own kernel did.
     """
     data = nbformat.writes(notebook).encode()
-    result = runner.run(data, leave_out=demos(notebook) | magics(notebook))
+    result = runner.run(data, leave_out=demos(notebook) | magics(notebook), roles=roles(notebook))
     missing = {name for cell in result.cells for name in _MISSING.findall(cell.error_message)}
     if missing and any(missing & _names(notebook.cells[index].source) for index in demos(notebook)):
-        return runner.run(data, leave_out=magics(notebook))
+        return runner.run(data, leave_out=magics(notebook), roles=roles(notebook))
     return result
 
 

@@ -9,10 +9,18 @@ from onsite.grading.wire import MalformedMessageError, Message
 
 
 class Outputs:
-    """The outputs of one cell as nbformat has them, up to a limit in bytes."""
+    """The outputs of one cell as nbformat has them, up to a limit in bytes.
 
-    def __init__(self, limit: int, displays: dict[str, list[dict[str, Any]]]) -> None:
+    In a `graded` cell only what is printed or displayed counts, because an error or a value decides
+    about points: those are the referee's to say. Nor is it text on stderr: there nbgrader's rules
+    would make a zero of a warning, so it joins what is printed.
+    """
+
+    def __init__(
+        self, limit: int, displays: dict[str, list[dict[str, Any]]], *, graded: bool = False
+    ) -> None:
         self._left = limit
+        self._graded = graded
         self._displays = displays
         self._clear_next = False
         self._items: list[dict[str, Any]] = []
@@ -22,6 +30,8 @@ class Outputs:
         """Printed text joins the text before it."""
         if not text or not self._take(len(text)):
             return
+        if self._graded:
+            name = "stdout"
         self._maybe_clear()
         last = self._items[-1] if self._items else None
         if last is not None and last["output_type"] == "stream" and last["name"] == name:
@@ -36,6 +46,8 @@ class Outputs:
             MalformedMessageError: it is not what it says it is.
         """
         kind = message.get("type")
+        if self._graded and kind in ("execute_result", "error"):
+            return
         if kind == "stream":
             name = message.get("name")
             if name not in ("stdout", "stderr"):
@@ -81,6 +93,17 @@ class Outputs:
         """An error, which is kept whatever the limit."""
         self._items.append(
             {"output_type": "error", "ename": name, "evalue": text, "traceback": trace}
+        )
+
+    def add_result(self, value: float, count: int) -> None:
+        """The number that a check came to."""
+        self._items.append(
+            {
+                "output_type": "execute_result",
+                "data": {"text/plain": repr(value)},
+                "metadata": {},
+                "execution_count": count,
+            }
         )
 
     def last_traceback(self) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from onsite.course.compiler import stub
 from onsite.course.model import Cell, Check, Exercise, Survivor, Topic
 from onsite.files import write_atomically
 from onsite.grading.mutants import Mutant, mutants
+from onsite.grading.referee.judge import Role
 from onsite.grading.result import CellResult, Limits, RunResult
 from onsite.grading.runner import Runner
 from onsite.grading.servers import shared_servers
@@ -138,6 +139,18 @@ def variant(
     return json.dumps(notebook).encode()
 
 
+def roles(topic: Topic, notebook: bytes) -> dict[int, Role]:
+    """Which cells of a variant are the instructor's, by place."""
+    checks = {check.id for exercise in topic.exercises for check in exercise.checks}
+    ids = [cell["id"] for cell in json.loads(notebook)["cells"]]
+    own = {f"line-{exercise.solution.line}-" for exercise in topic.exercises} | {_SUBJECT}
+    return {
+        place: "check" if cell_id in checks else "instructor"
+        for place, cell_id in enumerate(ids)
+        if not cell_id.startswith(tuple(own))
+    }
+
+
 def _code(cell_id: str, source: str) -> dict[str, Any]:
     return {
         "cell_type": "code",
@@ -208,7 +221,9 @@ class Laboratory:
         """Run a variant to its end."""
         runner = self._other if other_seed else self._usual
         notebook = variant(topic, exercise, text, checks=checks)
-        return self._pool.submit(lambda: Trial(exercise, runner.run(notebook)))
+        return self._pool.submit(
+            lambda: Trial(exercise, runner.run(notebook, roles=roles(topic, notebook)))
+        )
 
     def try_to_kill(
         self, topic: Topic, exercise: Exercise, text: str, limits: Limits
@@ -221,7 +236,10 @@ class Laboratory:
 
         notebook = variant(topic, exercise, text)
         return self._pool.submit(
-            lambda: Trial(exercise, self._usual.run(notebook, limits=limits, stop=stop))
+            lambda: Trial(
+                exercise,
+                self._usual.run(notebook, limits=limits, stop=stop, roles=roles(topic, notebook)),
+            )
         )
 
 

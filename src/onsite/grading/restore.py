@@ -23,9 +23,10 @@ from nbgrader.preprocessors import (
     ComputeChecksums,
     LockCells,
 )
-from nbgrader.utils import is_locked
+from nbgrader.utils import is_grade, is_locked, is_solution
 
 from onsite.errors import OnsiteError
+from onsite.grading.referee.judge import Role
 
 #: A notebook above this is no homework, in bytes and in cells.
 MAX_BYTES, MAX_CELLS = 20 << 20, 2_000
@@ -139,6 +140,19 @@ def restore(submission: NotebookNode, of: NotebookNode) -> NotebookNode:
     result: NotebookNode = new_notebook(cells=cells, metadata=copy.deepcopy(of.metadata))
     _make_ids_unique(result.cells)
     return result
+
+
+def roles(notebook: NotebookNode) -> dict[int, Role]:
+    """Which code cells of a restored notebook are the instructor's, by place.
+
+    A locked cell with points is a check, one without is an instructor's. All others, a cell that
+    is solved and then graded by hand among them, are the student's.
+    """
+    return {
+        index: "check" if is_grade(cell) else "instructor"
+        for index, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code" and is_locked(cell) and not is_solution(cell)
+    }
 
 
 def demos(notebook: NotebookNode) -> frozenset[int]:

@@ -13,6 +13,7 @@ from onsite.grading.ended import Ended
 from onsite.grading.errors import KilledError, LostError
 from onsite.grading.outputs import Outputs
 from onsite.grading.passed import explain, limit_in
+from onsite.grading.referee.judge import Hearing, Judge, Role, explained
 from onsite.grading.result import CellResult, CellStatus, Ending, Limits, Passed, RunResult
 from onsite.grading.warm import WarmProcess
 from onsite.grading.wire import Message
@@ -41,6 +42,7 @@ class Run:
         limits: Limits,
         seed: int,
         stop: Stop | None,
+        roles: Mapping[int, Role],
         *,
         alone: bool = False,
         died_in: int | None = None,
@@ -53,6 +55,7 @@ class Run:
             limits: what the run may use.
             seed: of the generators of random numbers.
             stop: see `Runner.run`.
+            roles: see `Runner.run`.
             alone: no other run shares the warm process.
             died_in: the place of the code cell in which somebody killed this notebook before.
         """
@@ -61,6 +64,7 @@ class Run:
         self._limits = limits
         self._seed = seed
         self._stop = stop
+        self._judge = Judge(document.content["cells"], roles)
         self._displays: dict[str, list[dict[str, Any]]] = {}
         self._cells: list[CellResult] = []
         self._ending: Ending = "complete"
@@ -162,14 +166,15 @@ class Run:
         cell["outputs"], cell["execution_count"] = list(result.outputs), count
 
     def _run_cell(self, index: int, cell: dict[str, Any], count: int) -> CellResult:
-        channels, outputs = self._channels, Outputs(self._limits.output_bytes, self._displays)
+        channels, hearing = self._channels, self._judge.hear(index)
+        outputs = Outputs(self._limits.output_bytes, self._displays, graded=hearing.role == "check")
         started = time.monotonic()
         deadline = min(started + self._limits.seconds_per_cell, self._deadline)
         passed: CellStatus | None = None
         done: Message | None = None
-        channels.send({"type": "cell", "source": cell["source"]})
+        channels.send(hearing.task)
         while channels.alive:
-            done = channels.listen(outputs, count, deadline - time.monotonic())
+            done = channels.listen(outputs, count, deadline - time.monotonic(), self._judge.answer)
             late = time.monotonic() > deadline
             if done is not None:
                 break
@@ -182,11 +187,14 @@ class Run:
                 deadline = time.monotonic() + INTERRUPT_GRACE
         if passed is None and outputs.full:
             passed = "output_limit"
-        status, name, text, limit = self._verdict(passed, done, cell)
+        status, name, text, limit = self._verdict(passed, done, cell, hearing)
         trace = outputs.last_traceback()
-        if passed is not None or done is None:
-            trace = (f"{name}: {text}",)
-            outputs.add_error(name, text, list(trace))
+        if hearing.program is not None or passed is not None or done is None:
+            trace = explained(name, text, done)
+            if name:
+                outputs.add_error(name, text, list(trace))
+            elif done is not None and hearing.role == "check" and done["result"] is not None:
+                outputs.add_result(done["result"], count)
         seconds = time.monotonic() - started
         return CellResult(
             *(index, _cell_id(index, cell), status, outputs.finished(), name, text, trace, seconds),
@@ -194,7 +202,11 @@ class Run:
         )
 
     def _verdict(
-        self, passed: CellStatus | None, done: Message | None, cell: dict[str, Any]
+        self,
+        passed: CellStatus | None,
+        done: Message | None,
+        cell: dict[str, Any],
+        hearing: Hearing,
     ) -> tuple[CellStatus, str, str, Passed]:
         if passed == "timeout":
             return passed, *explain("time", self._limits), "time"
@@ -203,7 +215,7 @@ class Run:
         if done is None:
             limit = self._cause_of_death()
             return "killed", *explain(limit, self._limits), limit
-        name, text = str(done.get("ename") or ""), str(done.get("evalue") or "")
+        name, text = self._judge.verdict(hearing, done)
         expected = "raises-exception" in cell["metadata"].get("tags", ())
         return "error" if name and not expected else "ok", name, text, limit_in(name, text)
 
@@ -232,9 +244,9 @@ class Run:
         """Give what the notebook registered with atexit its time; nobody reads what it prints."""
         unread = Outputs(0, {})
         deadline = time.monotonic() + EXIT_GRACE
-        self._channels.send({"type": "exit"})
+        self._channels.send({"do": "exit"})
         while self._channels.alive and time.monotonic() < deadline:
-            self._channels.listen(unread, 0, deadline - time.monotonic())
+            self._channels.listen(unread, 0, deadline - time.monotonic(), lambda question: None)
 
 
 def _cell_id(index: int, cell: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Self
 
 from onsite.grading.document import Document
 from onsite.grading.errors import KilledError, LostError, RunnerError
+from onsite.grading.referee.judge import Role
 from onsite.grading.result import Limits, RunResult
 from onsite.grading.run import Run, Stop
 from onsite.grading.sandbox.bubblewrap import Sandbox
@@ -80,11 +81,14 @@ class Runner:
         limits: Limits | None = None,
         leave_out: Collection[int] = (),
         stop: Stop | None = None,
+        roles: Mapping[int, Role] | None = None,
     ) -> RunResult:
         """Run every code cell of a notebook (nbformat 4, JSON) in order in a fresh process.
 
         A cell that raises does not stop the run. `leave_out` are places of cells that are not run
         and have no result; `stop` is asked after each cell whether the rest may be left out too.
+        `roles` says by place which cells are the instructor's: "instructor" for locked ones, and
+        "check" for those that are graded, which pass only by proof. All others are the student's.
 
         Raises:
             OnsiteError: `notebook` is not a notebook of format 4.
@@ -94,7 +98,7 @@ class Runner:
         died_in = None
         for _ in range(ATTEMPTS):
             try:
-                return self._run(notebook, leave_out, limits, stop, died_in)
+                return self._run(notebook, leave_out, limits, stop, roles or {}, died_in)
             except KilledError as error:
                 died_in = error.cell
         raise RunnerError(f"the run was killed {ATTEMPTS} times; the machine may be out of memory")
@@ -105,12 +109,13 @@ class Runner:
         leave_out: Collection[int],
         limits: Limits,
         stop: Stop | None,
+        roles: Mapping[int, Role],
         died_in: int | None,
     ) -> RunResult:
         document = Document(notebook, leave_out)
         zygote = self._warm()
         try:
-            return Run(zygote, document, limits, self._seed, stop, died_in=died_in).result()
+            return Run(zygote, document, limits, self._seed, stop, roles, died_in=died_in).result()
         except LostError:
             if zygote.lost:
                 self._forget(zygote)
@@ -123,7 +128,7 @@ class Runner:
         document = Document(notebook, leave_out)
         try:
             return Run(
-                alone, document, limits, self._seed, stop, alone=True, died_in=died_in
+                alone, document, limits, self._seed, stop, roles, alone=True, died_in=died_in
             ).result()
         except LostError as error:
             raise RunnerError(f"the run was lost twice ({error})") from None

@@ -90,6 +90,7 @@ def warm_up() -> NotebookShell:
     shell.reset()
     shell.user_module.__spec__ = None  # as in a kernel; multiprocessing looks there
     shell.execution_count = 1
+    child.prepare()
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, pages shared by all runs
     if threading.active_count() != 1:

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from marshal import loads
 from os import _exit, getpid, read, write
-from types import CodeType, FunctionType, TracebackType
+from types import CodeType, FunctionType
 from typing import Any
 
 from onsite.grading.referee.constants import MARK, fill
@@ -33,7 +33,6 @@ _namespace = type.__dict__["__dict__"].__get__
 _flags = type.__dict__["__flags__"].__get__
 _name = type.__dict__["__name__"].__get__
 _attributes = object.__getattribute__
-_traceback = BaseException.__dict__["__traceback__"].__get__
 
 SCALARS = frozenset((int, float, bool, str, bytes, complex, type(None)))
 
@@ -87,7 +86,8 @@ class Referee:
         self._line = line
         self._descriptor = descriptor
         self._namespace = namespace
-        self._builtins = builtins
+        self.builtins = builtins
+        self._usual_builtins = namespace["__builtins__"]
         self._trusted = trusted
         # By id, and kept so that nothing else gets the id.
         self._owned: dict[int, type] = {}
@@ -146,6 +146,8 @@ class Referee:
     # --- turns
 
     def _turn(self, box: list[Any]) -> None:
+        if self._running:  # somebody else has called what takes turns
+            _exit(BROKEN)
         message = self._receive()
         self._reached.clear()
         self._result = None
@@ -158,41 +160,34 @@ class Referee:
         self._comparisons[self._cell] = message["comparisons"]
         objects = {**self.objects, MARK + b"cell": self._cell}
         self._binds = message["binds"]
-        code = fill(loads(bytes.fromhex(message["code"])), objects)
+        code = fill(_code(message["code"]), objects)
         self._codes.update((id(each), each) for each in _codes(code))
         # Functions get their built-in functions from here when they are defined.
-        self._namespace["__builtins__"] = {**self._builtins}
+        self._namespace["__builtins__"] = {**self.builtins}
         box[:] = ["instructor", FunctionType(code, self._namespace)]
 
-    def _ended(self, name: str, text: str, error: BaseException | None) -> None:
+    def _ended(self, name: str, text: str, trace: list[list[Any]]) -> None:
         self._running = self._interrupted = False
         if self._role != "student":
-            self._namespace["__builtins__"] = self._builtins["__builtins__"]
+            self._namespace["__builtins__"] = self._usual_builtins
         if self._role == "instructor":
             for bound in self._binds:
                 self._own(None, self._namespace.get(bound))
-        self._send({
-            "say": "ended",
-            "ename": name,
-            "evalue": text,
-            "trace": list(self._student_frames(error)),
-            "reached": sorted(self._reached),
-            "result": self._result,
-        })
+        self._send(
+            {
+                "say": "ended",
+                "ename": name,
+                "evalue": text,
+                "trace": trace,
+                "reached": sorted(self._reached),
+                "result": self._result,
+            }
+        )
 
     def _own(self, body: FunctionType | None, value: object) -> None:
         """A class that instructor's code has made is not the student's."""
         if isinstance(value, type) and (body is None or id(body.__code__) in self._codes):
             self._owned[id(value)] = value
-
-    def _student_frames(self, error: BaseException | None) -> Iterator[list[Any]]:
-        """Where in the student's cells an error came by: file, line, function."""
-        trace: TracebackType | None = None if error is None else _traceback(error)
-        while trace is not None:
-            code = trace.tb_frame.f_code
-            if trace.tb_frame.f_globals is self._namespace and id(code) not in self._codes:
-                yield [code.co_filename, trace.tb_lineno, code.co_name]
-            trace = trace.tb_next
 
     def _interrupt(self, box: list[Any]) -> None:
         if self._running:
@@ -266,13 +261,15 @@ class Referee:
         message = self._ask({"say": "failed", "cell": cell, "number": number})["message"]
         make = None
         if message is not None:
-            code = loads(bytes.fromhex(message))
-            make = eval(code, self._namespace)
+            make = eval(_code(message), self._namespace)  # noqa: S307 - the instructor's
         box[:] = [make]
 
-    def _take_result(self, cell: int, value: object) -> None:
-        if cell == self._cell and is_number(value):
+    def _take_result(self, box: list[Any]) -> None:
+        cell, value = box
+        if self._role == "check" and cell == self._cell and is_number(value):
             self._result = value
+        # What an instructor's cell comes to is shown; what a check comes to is its credit.
+        box[:] = [value] if self._role == "instructor" and value is not None else []
 
     def _isinstance(self, box: list[Any]) -> None:
         value, kind = box
@@ -290,7 +287,9 @@ class Referee:
 
     def _is_students(self, kind: type) -> bool:
         return bool(
-            _flags(kind) & _HEAP_TYPE and id(kind) not in self._trusted and id(kind) not in self._owned
+            _flags(kind) & _HEAP_TYPE
+            and id(kind) not in self._trusted
+            and id(kind) not in self._owned
         )
 
     def _defines(self, kind: type, names: frozenset[str]) -> str:
@@ -350,6 +349,12 @@ class Referee:
             except (OSError, NoiseError, ValueError):
                 _exit(BROKEN)
         raise AssertionError("not reached")
+
+
+def _code(text: str) -> CodeType:
+    """Code that the runner has compiled, and nobody else can have sent."""
+    code: CodeType = loads(bytes.fromhex(text))  # noqa: S302
+    return code
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

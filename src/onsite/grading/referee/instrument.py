@@ -25,7 +25,16 @@ from IPython.core.inputtransformer2 import TransformerManager
 from onsite.grading.referee.constants import MARK
 from onsite.grading.referee.plain import NotPlainError, encode
 
-WITNESSES = ("compare", "guard", "truth", "leaf", "failed", "failed_saying", "result", "isinstance")
+WITNESSES = (
+    "compare",
+    "guard",
+    "truth",
+    "leaf",
+    "failed",
+    "failed_saying",
+    "result",
+    "is_instance",
+)
 CELL = MARK + b"cell"
 #: Built-in names that may become constants: not `super`, which the compiler looks for by its
 #: name, nor what notebooks and checks replace on purpose.
@@ -201,9 +210,33 @@ class _Writer(ast.NodeTransformer):
             last.value = _call("result", last.value)
         return tree
 
+    def visit(self, node: ast.AST) -> Any:
+        """Rewrite one node."""
+        match node:
+            case ast.Assert():
+                return self._visit_assert(node)
+            case ast.Compare():
+                return self._visit_compare(node)
+            case ast.Call():
+                return self._visit_call(node)
+            case ast.If() | ast.While() | ast.Match() | ast.ExceptHandler():
+                return self._visit_condition(node)
+            case ast.For() | ast.AsyncFor():
+                return self._visit_for(node)
+            case ast.Try() | ast.TryStar():
+                return self._visit_try(node)
+            case ast.With() | ast.AsyncWith():
+                return self._visit_with(node)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda() | ast.ClassDef():
+                return self._visit_scope(node)
+            case ast.AnnAssign() if node.value is not None:
+                node.value = self.visit(node.value)  # annotations may be anything
+                return node
+        return self.generic_visit(node)
+
     # --- assertions
 
-    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+    def _visit_assert(self, node: ast.Assert) -> ast.AST:
         number = len(self.assertions)
         names: tuple[str, ...] = ()
         message = None
@@ -229,9 +262,7 @@ class _Writer(ast.NodeTransformer):
         test = self._truth(node.test)
         self._in_test = was
         test = _call("truth", ast.Constant(number), test)
-        made = ast.If(
-            ast.UnaryOp(ast.Not(), test), [ast.Raise(failed, ast.Constant(None))], []
-        )
+        made = ast.If(ast.UnaryOp(ast.Not(), test), [ast.Raise(failed, ast.Constant(None))], [])
         return ast.copy_location(made, node)
 
     def _truth(self, node: ast.expr) -> ast.expr:
@@ -243,16 +274,17 @@ class _Writer(ast.NodeTransformer):
             case ast.UnaryOp(op=ast.Not()):
                 node.operand = self._truth(node.operand)
                 return node
-            case ast.Compare() | ast.Constant():
-                return self.visit(node)  # type: ignore[no-any-return]
-        return _call("leaf", self.visit(node))
+        visited: ast.expr = self.visit(node)
+        if isinstance(node, ast.Compare | ast.Constant):
+            return visited
+        return _call("leaf", visited)
 
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+    def _visit_compare(self, node: ast.Compare) -> ast.AST:
         operators = tuple(_OPERATORS[type(op)] for op in node.ops)
         operands = [node.left, *node.comparators]
         if not self._in_test:
             if all(op in ("is", "is not") for op in operators):
-                return self._leave(node)
+                return self.generic_visit(node)
             visited = [self.visit(operand) for operand in operands]
             what = ast.Constant("\n".join(operators))
             return ast.copy_location(_call("guard", what, *visited), node)
@@ -286,29 +318,18 @@ class _Writer(ast.NodeTransformer):
         ]
         return frozenset().union(*names)
 
-    def _leave(self, node: ast.AST) -> ast.AST:
-        return self.generic_visit(node)
-
-    def _in_condition(self, node: ast.AST) -> ast.AST:
+    def _visit_condition(self, node: ast.AST) -> ast.AST:
         self._conditions += 1
         node = self.generic_visit(node)
         self._conditions -= 1
         return node
-
-    visit_If = _in_condition
-    visit_While = _in_condition
-    visit_Match = _in_condition
-    visit_ExceptHandler = _in_condition
 
     def _visit_for(self, node: ast.For | ast.AsyncFor) -> ast.AST:
         try:
             certain = bool(ast.literal_eval(node.iter))
         except (ValueError, TypeError):
             certain = False
-        return self._leave(node) if certain else self._in_condition(node)
-
-    visit_For = _visit_for
-    visit_AsyncFor = _visit_for
+        return self.generic_visit(node) if certain else self._visit_condition(node)
 
     def _visit_try(self, node: ast.Try | ast.TryStar) -> ast.AST:
         guards = bool(node.handlers) or _leaves(node.finalbody)
@@ -319,9 +340,6 @@ class _Writer(ast.NodeTransformer):
             self._guards -= guards and field == "body"
         return node
 
-    visit_Try = _visit_try
-    visit_TryStar = _visit_try
-
     def _visit_with(self, node: ast.With | ast.AsyncWith) -> ast.AST:
         guards = any(_called(item.context_expr) in _SWALLOWERS for item in node.items)
         node.items = [self.visit(item) for item in node.items]
@@ -329,9 +347,6 @@ class _Writer(ast.NodeTransformer):
         node.body = [self.visit(each) for each in node.body]
         self._guards -= guards
         return node
-
-    visit_With = _visit_with
-    visit_AsyncWith = _visit_with
 
     def _visit_scope(self, node: Any) -> ast.AST:
         conditions, guards, in_test = self._conditions, self._guards, self._in_test
@@ -345,14 +360,9 @@ class _Writer(ast.NodeTransformer):
         self._conditions, self._guards, self._in_test = conditions, guards, in_test
         return node  # type: ignore[no-any-return]
 
-    visit_FunctionDef = _visit_scope
-    visit_AsyncFunctionDef = _visit_scope
-    visit_Lambda = _visit_scope
-    visit_ClassDef = _visit_scope
-
     # --- built-in functions
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:
+    def _visit_call(self, node: ast.Call) -> ast.AST:
         node = self.generic_visit(node)  # type: ignore[assignment]
         node.func = self._fixed(node.func)
         node.args = [self._fixed(argument) for argument in node.args]
@@ -371,20 +381,15 @@ class _Writer(ast.NodeTransformer):
                 node.value = self._fixed(node.value)
         return node
 
-    # f-strings and annotations hold no comparison that counts, and patterns no expression.
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        if node.value is not None:
-            node.value = self.visit(node.value)
-        return node
-
 
 def _builtin(name: str) -> ast.Constant:
-    kind = "" if name in WITNESSES else "builtins."
-    return ast.Constant(MARK + f"{kind}{name}".encode())
+    if name == "isinstance":
+        return ast.Constant(MARK + b"is_instance")
+    return ast.Constant(MARK + f"builtins.{name}".encode())
 
 
 def _call(witness: str, *arguments: ast.expr) -> ast.Call:
-    known = [ast.Constant(CELL)] if witness not in ("guard", "leaf", "isinstance") else []
+    known = [ast.Constant(CELL)] if witness not in ("guard", "leaf") else []
     return ast.Call(ast.Constant(MARK + witness.encode()), [*known, *arguments], [])
 
 
@@ -450,9 +455,7 @@ def _bound_in(node: Any) -> Iterator[str]:
         every = node.args
         for argument in (*every.posonlyargs, *every.args, *every.kwonlyargs):
             yield argument.arg
-        for argument in (every.vararg, every.kwarg):
-            if argument is not None:
-                yield argument.arg
+        yield from (rest.arg for rest in (every.vararg, every.kwarg) if rest is not None)
     yield from _bindings([node.body] if isinstance(node, ast.Lambda) else node.body)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import marshal
 import operator
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from onsite.grading.referee.instrument import (
@@ -19,7 +19,8 @@ from onsite.grading.referee.plain import NotPlainError, decode, encode
 
 Role = Literal["student", "instructor", "check"]
 
-_OPERATORS = {
+_NOT_PROVED = "NotProvedError"
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le,
     ">": operator.gt, ">=": operator.ge, "is": operator.is_, "is not": operator.is_not,
     "in": lambda item, container: item in container,
@@ -27,14 +28,13 @@ _OPERATORS = {
 }  # fmt: skip
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Hearing:
-    """One cell's evidence while it runs."""
+    """One cell's turn: what the run is sent, and what the cell is to prove, if anything."""
 
-    index: int
     role: Role
+    task: Message
     program: Program | None
-    ended: Message | None = None
 
 
 class Judge:
@@ -49,14 +49,12 @@ class Judge:
         self._roles = dict(roles)
         sources = {i: _text(c) for i, c in enumerate(cells) if c.get("cell_type") == "code"}
         # A name that a cell binds need not be the built-in function of that name.
-        self._own = frozenset().union(
-            *(bound_by(sources[i]) for i in self._roles if i in sources)
-        )
+        self._own = frozenset().union(*(bound_by(sources[i]) for i in self._roles if i in sources))
         self._sources = sources
         self._programs: dict[int, Program] = {}
 
-    def task(self, index: int) -> tuple[Hearing, Message]:
-        """The next cell's hearing, and what to send to the run."""
+    def hear(self, index: int) -> Hearing:
+        """Begin with the cell at that place."""
         source = self._sources[index]
         role = self._roles.get(index, "student")
         program = None
@@ -64,7 +62,7 @@ class Judge:
             name = f"<{role} {index}>"
             program = instrument(source, name, self._own, check=role == "check")
         if program is None:
-            return Hearing(index, role, None), {"do": "student", "source": source}
+            return Hearing(role, {"do": "student", "source": source}, None)
         self._programs[index] = program
         message = {
             "do": role,
@@ -73,7 +71,7 @@ class Judge:
             "comparisons": [comparison.open for comparison in program.comparisons],
             "binds": sorted(program.binds),
         }
-        return Hearing(index, role, program), message
+        return Hearing(role, message, program)
 
     def answer(self, message: Message) -> Message | None:
         """What the run asks, answered; None if it does not wait for an answer."""
@@ -102,14 +100,27 @@ class Judge:
                 pass
         return {"literals": [encode(literal) for literal in literals]}
 
-    def false(self, hearing: Hearing) -> list[tuple[int, int]]:
-        """The assertions that were false although nothing in their cell was prepared for it."""
-        ended = hearing.ended or {}
-        return [
-            (cell, number)
-            for cell, number, held in ended.get("reached", ())
-            if not held and not self._programs[cell].assertions[number].guarded
-        ]
+    def verdict(self, hearing: Hearing, ended: Message) -> tuple[str, str]:
+        """The name and the text of what a cell failed by; both are empty if it did not."""
+        name, text = str(ended["ename"]), str(ended["evalue"])
+        if name or hearing.role != "check":
+            return name, text
+        if hearing.program is None:
+            return _NOT_PROVED, "this check needs IPython, and so proves nothing"
+        if any(
+            not held and not self._programs[cell].assertions[number].guarded
+            for cell, number, held in ended["reached"]
+        ):
+            return _NOT_PROVED, "an assertion did not hold, and something has swallowed its error"
+        return "", ""
+
+
+def explained(name: str, text: str, ended: Message | None) -> tuple[str, ...]:
+    """An error as a student sees it: what it says, and where in their own cells it came by."""
+    lines = [f"{name}: {text}" if text else name] if name else []
+    for number, function, source in (ended or {}).get("trace", ()):
+        lines.append(f"  line {number}, in {function}: {source}")
+    return tuple(lines)
 
 
 def _holds(operators: Sequence[str], values: Sequence[Any]) -> bool:

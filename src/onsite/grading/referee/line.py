@@ -39,10 +39,10 @@ def _load(text: bytes) -> Message:
     return message
 
 
-_encoder = make_encoder(
-    None, None, encode_basestring_ascii, None, ":", ",", False, False, True
-)
-_scanner = make_scanner(
+_make_encoder: Any = make_encoder
+_make_scanner: Any = make_scanner
+_encoder = _make_encoder(None, None, encode_basestring_ascii, None, ":", ",", False, False, True)
+_scanner = _make_scanner(
     SimpleNamespace(
         strict=True,
         object_hook=None,
@@ -114,7 +114,7 @@ class Line:
                 raise NoiseError
             if len(self._buffer) < start + size:
                 return
-            mac = bytes(self._buffer[_LENGTH_BYTES : start])
+            mac = bytes(self._buffer[_LENGTH_BYTES:start])
             hidden = bytes(self._buffer[start : start + size])
             del self._buffer[: start + size]
             encipher, sign = self._in.turn()

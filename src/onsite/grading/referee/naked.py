@@ -1,50 +1,36 @@
-"""What of the referee can be seen from the code under test, because it stands below it in the stack.
+"""What of the referee can be seen from the code under test: it stands below it in the stack.
 
-These functions know nothing. Each name in `NAMES` becomes a constant of its code, which cannot be
-read without an audit event that the referee refuses, and what they do with it leaves nothing in
+These functions know nothing. Each name that is declared below becomes a constant of their code,
+which cannot be read without an audit event that the referee refuses, and they keep nothing in
 their variables: whoever gets hold of a frame finds a box with what it had put in itself. The
 referee itself is an audit hook (inside.py), and `audit(secret, ...)` is how it is spoken to.
 
-The text of this file is compiled by `bind`; imported, it only serves type checkers and tests.
+The text of this file is compiled by bind.py, and it is never imported.
 """
 
 from __future__ import annotations
 
-import ast
-import types
-import warnings
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from onsite.grading.referee.constants import MARK, fill
-
-#: What becomes a constant.
-NAMES = frozenset((
-    *("audit", "secret", "scalars", "operators", "true", "type_of", "subclass", "show"),
-    *("coroutine", "failure", "anything", "say", "stop", "student_cell", "wait", "flush"),
-    *("interrupt_now", "build"),
-))  # fmt: skip
-
-audit: Any
-secret: Any
-scalars: Any
-operators: Any
-true: Any
-type_of: Any
-subclass: Any
-show: Any
-coroutine: Any
-failure: Any
-anything: Any
-say: Any
-stop: Any
-student_cell: Any
-wait: Any
-flush: Any
-interrupt_now: Any
-build: Any
+# What becomes a constant.
+audit: Any = None
+secret: Any = None
+scalars: Any = None
+operators: Any = None
+true: Any = None
+type_of: Any = None
+subclass: Any = None
+show: Any = None
+coroutine: Any = None
+failure: Any = None
+anything: Any = None
+say: Any = None
+stop: Any = None
+student_cell: Any = None
+wait: Any = None
+flush: Any = None
+interrupt_now: Any = None
+build: Any = None
 
 
 def compare(cell: int, number: int, *operands: Any) -> Any:
@@ -80,7 +66,7 @@ def guard(what: str, *operands: Any) -> Any:
 def leaf(value: Any) -> bool:
     """The truth of something that is no comparison."""
     if value is True or value is False:
-        return value  # type: ignore[no-any-return]
+        return value
     audit(secret, "leaf", value)
     return true(value)  # type: ignore[no-any-return]
 
@@ -109,17 +95,18 @@ def failed_saying(cell: int, number: int, message: Any) -> Any:
 
 def result(cell: int, value: Any) -> None:
     """The value of a cell's last expression."""
-    audit(secret, "result", cell, value)
-    if value is not None:
-        show(value)
+    box: list[Any] = [cell, value]
+    audit(secret, "result", box)
+    for each in box:
+        show(each)
 
 
-def isinstance(value: Any, kind: Any) -> bool:
+def is_instance(value: Any, kind: Any) -> bool:
     """By the object's type alone: no `__class__` and no metaclass of a student's is asked."""
     box: list[Any] = [value, kind]
     audit(secret, "isinstance", box)
     answer, kind = box
-    return answer if kind is None else subclass(type_of(value), kind)
+    return answer if kind is None else subclass(type_of(value), kind)  # type: ignore[no-any-return]
 
 
 def build_class(body: Any, name: str, *bases: Any, **more: Any) -> Any:
@@ -148,8 +135,8 @@ def main(loop: Any) -> None:
         if kind == "exit":
             stop()
         if kind == "student":
-            name, text = student_cell(loop, what)
-            audit(secret, "ended", name, text, None)
+            name, text, _ = student_cell(loop, what)
+            audit(secret, "ended", name, text, [])
             continue
 
         async def turn(run: Any) -> None:
@@ -168,46 +155,6 @@ def main(loop: Any) -> None:
                 task.cancel()
         task = None
         flush()
-        name, text = say(error)
-        audit(secret, "ended", name, text, error)
+        name, text, trace = say(error)
         error = None
-
-
-def bind(objects: Mapping[str, Any]) -> dict[str, types.FunctionType]:
-    """The functions of this file with the named objects as constants, and no globals at all."""
-    filled = fill(_template(), {MARK + name.encode(): item for name, item in objects.items()})
-    return {
-        code.co_name: types.FunctionType(code, {"__builtins__": {}})
-        for code in filled.co_consts
-        if isinstance(code, types.CodeType)
-    }
-
-
-@cache
-def _template() -> types.CodeType:
-    tree = ast.parse(Path(__file__).read_text())
-    functions = [
-        node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef) and node.name not in ("bind", "_template")
-    ]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            node.returns = None
-            for argument in (*node.args.args, node.args.vararg, node.args.kwarg):
-                if argument is not None:
-                    argument.annotation = None
-            # The first statement of each is its docstring, which a box would show.
-            node.body = node.body[1:] if ast.get_docstring(node) else node.body
-    module = _Marker().visit(ast.Module(functions, []))
-    with warnings.catch_warnings():
-        # "bytes object is not callable": it will be another one.
-        warnings.simplefilter("ignore")
-        return compile(ast.fix_missing_locations(module), "<referee>", "exec")
-
-
-class _Marker(ast.NodeTransformer):
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        if node.id not in NAMES:
-            return node
-        return ast.copy_location(ast.Constant(MARK + node.id.encode()), node)
+        audit(secret, "ended", name, text, trace)

@@ -42,9 +42,7 @@ _ATOMS: dict[type, Callable[[Any], Any]] = {
     range: lambda value: {"range": [value.start, value.stop, value.step]},
     Decimal: lambda value: {"Decimal": str(value)},
     date: lambda value: {"date": value.isoformat()},
-    timedelta: lambda value: {
-        "timedelta": [value.days, value.seconds, value.microseconds]
-    },
+    timedelta: lambda value: {"timedelta": [value.days, value.seconds, value.microseconds]},
 }
 _SEQUENCES: tuple[type, ...] = (list, tuple, set, frozenset)
 _BASES: tuple[type, ...] = (
@@ -221,9 +219,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "Decimal": Decimal,
     "date": date.fromisoformat,
     "timedelta": lambda parts: timedelta(*parts),
-    "datetime": lambda parts: datetime.fromisoformat(parts[0]).replace(
-        tzinfo=_zone(parts[1])
-    ),
+    "datetime": lambda parts: datetime.fromisoformat(parts[0]).replace(tzinfo=_zone(parts[1])),
     "time": lambda parts: time.fromisoformat(parts[0]).replace(tzinfo=_zone(parts[1])),
     "UUID": lambda text: UUID(int=int(text, 16)),
 }
