@@ -32,7 +32,7 @@ class Limits:
     memory_bytes: int = 1 << 30
     output_bytes: int = 4 << 20
     processes: int = 512
-    open_files: int = 1024
+    open_files: int = 4096
     file_bytes: int = 512 << 20
     disk_bytes: int = 1 << 30
 

@@ -135,16 +135,21 @@ class Run:
             LostError: nobody can say that, which is not the run's doing.
         """
         if self._ended is None:
-            ended = None
-            with contextlib.suppress(LostError):
-                self._zygote.end(self._number)
-                ended = self._channels.ended()
-            if ended is None and self._alone and not self._zygote.sandboxed:
-                ended = Ended()  # no other run could kill the warm process; in a sandbox none can
-            if ended is None or ended.fault:
-                raise LostError(ended.fault if ended else "what watched over the run died")
-            self._ended = ended
+            self._ended = self._end_now()
+        if self._ended.fault:
+            raise LostError(self._ended.fault)
         return self._ended
+
+    def _end_now(self) -> Ended:
+        ended = None
+        with contextlib.suppress(LostError):
+            self._zygote.end(self._number)
+            ended = self._channels.ended()
+        if ended is not None:
+            return ended
+        if self._alone and not self._zygote.sandboxed:
+            return Ended()  # no other run could kill the warm process; in a sandbox none can
+        return Ended(fault="what watched over the run died")
 
     def _run_cells(self) -> None:
         for count, (index, cell) in enumerate(self._document.code, start=1):

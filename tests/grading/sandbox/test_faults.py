@@ -1,0 +1,193 @@
+"""What kills a run from outside is no doing of the notebook's: it is run again, then given up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.grading.conftest import LIMITS
+from tests.grading.notebooks import notebook
+
+from onsite.errors import OnsiteError
+from onsite.grading.result import CellResult
+from onsite.grading.runner import Runner, RunnerError
+from onsite.grading.sandbox import Sandbox, find, refusal
+
+#: How far below this process each of them is.
+BUBBLEWRAP, ZYGOTE, INIT, RUN = range(1, 5)
+
+
+def descendants(depth: int) -> list[psutil.Process]:
+    """This process's descendants of a generation."""
+    found = [psutil.Process()]
+    for _ in range(depth):
+        found = [child for parent in found for child in children(parent)]
+    return found
+
+
+def children(parent: psutil.Process) -> list[psutil.Process]:
+    try:
+        return parent.children()
+    except psutil.NoSuchProcess:
+        return []
+
+
+class Killer:
+    """Kills a process of a generation in the second cell of a run, so many times."""
+
+    def __init__(self, depth: int, times: int) -> None:
+        self.killed: list[int] = []
+        self._depth = depth
+        self._times = times
+
+    def __call__(self, cell: CellResult) -> bool:
+        """To be asked after each cell whether the run may stop."""
+        if cell.id == "c0" and len(self.killed) < self._times:
+            # of all there are, those of other runners included, the youngest is of this run
+            victim = max(descendants(self._depth), key=lambda process: process.create_time())
+            threading.Timer(0.3, self._kill, [victim]).start()
+        return False
+
+    def _kill(self, victim: psutil.Process) -> None:
+        self.killed.append(victim.pid)
+        victim.send_signal(signal.SIGKILL)
+
+
+SLOW = notebook("'earned'", "import time; time.sleep(2)", "'after'")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("depth", [ZYGOTE, INIT, RUN], ids=["zygote", "init", "run"])
+def test_a_kill_from_outside_is_made_good(box: Sandbox, depth: int) -> None:
+    with Runner(sandbox=box, limits=LIMITS) as one:
+        killer = Killer(depth, 1)
+        result = one.run(SLOW, stop=killer)
+    assert len(killer.killed) == 1
+    assert [cell.status for cell in result.cells] == ["ok"] * 3
+    assert result.ending == "complete"
+
+
+@pytest.mark.slow
+def test_a_run_that_is_lost_twice_is_given_up(box: Sandbox) -> None:
+    with Runner(sandbox=box, limits=LIMITS) as one:
+        killer = Killer(INIT, 2)
+        with pytest.raises(RunnerError, match=r"lost twice \(what watched over the run died\)"):
+            one.run(SLOW, stop=killer)
+        assert len(killer.killed) == 2
+        assert one.run(notebook("1"))["c0"].status == "ok"
+
+
+@pytest.mark.slow
+def test_a_cell_in_which_the_run_is_killed_twice_is_the_notebooks_own_doing(box: Sandbox) -> None:
+    with Runner(sandbox=box, limits=LIMITS) as one:
+        killer = Killer(RUN, 2)
+        result = one.run(SLOW, stop=killer)
+    assert len(killer.killed) == 2
+    assert [cell.status for cell in result.cells] == ["ok", "killed", "not_run"]
+    assert (result.ending, result.limit) == ("killed", "")
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_everywhere_is_given_up(bare: Runner, tmp_path: Path) -> None:
+    """In another cell each time: then there is no cell whose doing it could be."""
+    count = tmp_path / "count"
+    count.write_text("0")
+    cell = (
+        f"import os, pathlib\ncount = pathlib.Path({str(count)!r})\n"
+        "def die_at(n):\n    if int(count.read_text()) == n:\n"
+        "        count.write_text(str(n + 1))\n        os.kill(os.getpid(), 9)"
+    )
+    with pytest.raises(RunnerError, match="killed 3 times"):
+        bare.run(notebook(cell, *(f"die_at({2 - n})" for n in range(3))))
+
+
+def test_a_system_that_cannot_be_made_is_no_zero(boxed: Runner) -> None:
+    with pytest.raises(RunnerError, match=r"lost twice \(.*mount /tmp: Invalid argument"):
+        boxed.run(notebook("1"), limits=replace(LIMITS, disk_bytes=-1))
+    assert boxed.run(notebook("1"))["c0"].status == "ok"
+
+
+@pytest.mark.slow
+def test_a_thread_that_started_the_worker_may_end(box: Sandbox) -> None:
+    """Some ways to be told of a parent's end mean its thread; the worker outlives that."""
+    with Runner(sandbox=box, limits=LIMITS) as one:
+        thread = threading.Thread(target=one.run, args=(notebook("1"),))
+        thread.start()
+        thread.join()
+        assert one._zygote is not None
+        before = one._zygote._process.pid
+        assert one.run(notebook("1"))["c0"].status == "ok"
+        assert one._zygote._process.pid == before
+
+
+# --- where there is no sandbox ----------------------------------------------------------------
+
+
+def fake(folder: Path, said: str, code: int = 1) -> None:
+    program = folder / "bwrap"
+    program.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit {code}\n")
+    program.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "bwrap: No permissions to create new namespace",
+        "bwrap: setting up uid map: Permission denied",
+        "bwrap: Can't mount proc on /newroot/proc: Operation not permitted",
+    ],
+)
+def test_a_bubblewrap_that_may_not(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path, said.replace("'", "`"))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(OnsiteError, match="no sandbox for other people's work") as refused:
+        find()
+    text = str(refused.value)
+    assert said.removeprefix("bwrap: ").replace("'", "`") in text
+    assert "--trust" in text
+    assert "\n" not in text
+
+
+def test_no_bubblewrap_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("ONSITE_RUNTIME", str(tmp_path / "runtime"))
+    with pytest.raises(OnsiteError, match=r"no bwrap on PATH.*install the package bubblewrap"):
+        find()
+
+
+def test_another_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    with pytest.raises(OnsiteError, match=r"only Linux.*--trust"):
+        find()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "cure"),
+    [
+        ("kernel.apparmor_restrict_unprivileged_userns", "1", "AppArmor profile"),
+        ("kernel.unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1"),
+        ("user.max_user_namespaces", "0", "sysctl user.max_user_namespaces="),
+    ],
+)
+def test_settings_that_forbid_it(
+    setting: str, value: str, cure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr(refusal, "_setting", lambda name: value if name == setting else "")
+    text = refusal.explain("bwrap: it did not work.\n")
+    assert cure in text
+    assert "(it did not work)" in text
+    assert "--trust" in text
+
+
+def test_an_old_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = os.uname_result(("Linux", "here", "5.10.0-28-amd64", "#1", "x86_64"))
+    monkeypatch.setattr("os.uname", lambda: old)
+    assert "Linux 5.10 is older than 5.14" in refusal.explain("whatever")
