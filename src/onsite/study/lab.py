@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import signal
@@ -32,6 +33,9 @@ OPTIONS = (
     f"--KernelManager.transport_encryption={'auto' if zmq.has('curve') else 'disabled'}",
     "--Application.log_level=ERROR",
 )
+
+#: How long a task may take to heed that it is cancelled.
+TASK_SECONDS = 5.0
 
 
 def start(
@@ -69,6 +73,19 @@ def start(
     # Called when the loop runs, after the port was bound.
     server.io_loop.add_callback(announce, f"Onsite is at {_address(server)} - Ctrl-C stops it.")
     server.start()
+    _end_tasks(server.io_loop.asyncio_loop)
+
+
+def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Bring what the server was doing when it stopped to an end, as asyncio.run does.
+
+    A thread that anyio keeps for a task lives as long as the task, and Python waits for it: Ctrl-C
+    while a notebook is open would not end the process.
+    """
+    if tasks := asyncio.all_tasks(loop):
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.wait(tasks, timeout=TASK_SECONDS))
 
 
 def _stop_on_interrupt(server: ServerApp) -> None:
