@@ -63,13 +63,3 @@ def executed(
                     }
                 )
     return notebook
-
-
-def number(notebook: dict[str, Any], grade_id: str) -> int:
-    """The execution count of a cell."""
-    (found,) = (
-        cell["execution_count"]
-        for cell in notebook["cells"]
-        if cell["metadata"].get("nbgrader", {}).get("grade_id") == grade_id
-    )
-    return found

@@ -26,6 +26,7 @@ ATTACK = (
 )
 WRITTEN = (
     f"{ATTACK}\n\n[click](javascript:document.title='pwned') ![](http://127.0.0.1:9/pixel.png)\n\n"
+    "[look](http://localhost:8888/formgrader) <http://localhost:8888> [x]\n\n[x]: /formgrader\n\n"
     "<a href='javascript:1'>x</a> [data](data:text/html,<script>1</script>) `</code>`\n\n"
     f"| {ATTACK} | b |\n|---|---|\n| 1 | 2 |\n\n<iframe srcdoc='<script>1</script>'>\n"
 )
@@ -33,7 +34,7 @@ WRITTEN = (
 
 def hostile() -> str:
     """A page in which everything that comes from a student attacks."""
-    error = (f"Error{ATTACK}", f"`{ATTACK}`", ["Cell In[2], line 1, in <module>"])
+    error = (f"Error{ATTACK}", f"`{ATTACK}`", [f"  line 1, in f: '''{ATTACK}'''"])
     answers = {"add": f"'''{ATTACK}'''\nx = (\n", "say-it": WRITTEN}
     errors = {"add": error, "add-check-1": error, "own": error}
     nb = executed(answers, errors, own=f"raise ValueError({ATTACK!r})")
@@ -54,14 +55,15 @@ def test_a_page_is_harmless_whoever_wrote_in_it(tmp_path: Path) -> None:
             assert page.title() == "Adding numbers: 0 of 7 points"
             assert requested == [path.as_uri()]
             assert page.locator("script, img, svg, iframe, object, form, base").count() == 0
-            # Only links to parts of the page, and to the web from what a student wrote.
-            for address in hrefs(page):
-                assert address.startswith(("#", "http://127.0.0.1:9/")), address
+            # Links lead to parts of the page only.
+            assert hrefs(page)
+            assert all(address.startswith("#") for address in hrefs(page))
             assert page.evaluate(
                 "[...document.querySelectorAll('*')].every(e => "
                 "[...e.attributes].every(a => !a.name.startsWith('on')))"
             )
             assert page.locator("pre", has_text="<script>").count() == 2
+            assert page.locator(".frame code", has_text="<script>").count() == 3
 
 
 def hrefs(page: Page) -> list[str]:

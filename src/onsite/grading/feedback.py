@@ -101,12 +101,20 @@ def _environment() -> Environment:
         ticks=_ticks,
         line=_line,
         markdown=_prose,
+        answer=_answer,
         python=_python,
     )
     style = (Path(__file__).parent / "templates" / "feedback.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment.globals.update(style=Markup(style), style_hash=f"sha256-{digest}")  # noqa: S704
     return environment
+
+
+@cache
+def _without_links() -> MarkdownIt:
+    """The same without links: a click on a student's link to formgrader would act for you."""
+    links = ("autolink", "link", "reference")
+    return MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", *links])
 
 
 @cache
@@ -121,9 +129,14 @@ def _line(text: str) -> Markup:
 
 
 def _prose(text: str) -> Markup:
-    """Markdown."""
+    """Markdown of an instructor's."""
+    return Markup(_markdown().render(text))  # noqa: S704 - it escapes
+
+
+def _answer(text: str) -> Markup:
+    """Markdown of a student's."""
     kept, left_out = _cut(text)
-    return Markup(_markdown().render(kept)) + left_out  # noqa: S704 - it escapes
+    return Markup(_without_links().render(kept)) + left_out  # noqa: S704 - it escapes
 
 
 @cache

@@ -24,7 +24,10 @@ Notebook = Mapping[str, Any]
 CellData = Mapping[str, Any]
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_FRAME = re.compile(r"\s*Cell In\[(\d+)\], line (\d+)(?:, in ([\w.<>]+))?")
+#: How a traceback names a place: IPython for a student's cell, our referee for a check.
+_FRAME = re.compile(r"\s*(?:Cell In\[\d+\], )?line (\d+)(?:, in ([\w.<>]+))?(?:\(.*\))?:? ?")
+#: What stands before the text of a line in IPython's frames.
+_MARGIN = re.compile(r"\s*(?:-+> *)?(?:\d+ )?")
 _HEADING = re.compile(r"^#{2,5} +(.+?) *#*$", re.MULTILINE)
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 _FOLDED = re.compile(r"\A<details>\s*<summary>.*?</summary>(.*)</details>\s*\Z", re.DOTALL)
@@ -242,8 +245,8 @@ class _Submission:
         }
         given = {_text(cell).strip() for cell in source["cells"]}
         self._cells: dict[str, CellData] = {}
-        #: What the student wrote, by the number that tracebacks call the cell by.
-        self._code: dict[int, tuple[str, list[str]]] = {}
+        #: The lines of what the student wrote, by what the cell is called.
+        self._code: list[tuple[str, list[str]]] = []
         self._own: list[CellData] = []
         for cell in executed["cells"]:
             grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
@@ -260,8 +263,7 @@ class _Submission:
             else:
                 name = "a cell of your own"
                 self._own.append(cell)
-            if (count := cell.get("execution_count")) is not None:
-                self._code[count] = name, _text(cell).splitlines()
+            self._code.append((name, _text(cell).splitlines()))
 
     def text(self, grade_id: str) -> str:
         """What the student wrote there."""
@@ -292,16 +294,21 @@ class _Submission:
     def _frames(self, traceback: Sequence[str]) -> Iterator[Frame]:
         """The student's part of a traceback.
 
-        Only the number of the cell and of the line are taken from it. The text comes from the
-        student's own cell, so whatever a traceback shows of other cells stays out.
+        A place counts only if the student has a cell with that text in that line, so whatever a
+        traceback shows of other cells stays out.
         """
         for entry in traceback:
-            if not (found := _FRAME.match(_ANSI.sub("", entry))):
+            plain = _ANSI.sub("", entry)
+            if not (found := _FRAME.match(plain)):
                 continue
-            name, lines = self._code.get(int(found[1]), ("", []))
-            line = int(found[2])
-            if 0 < line <= len(lines):
-                yield Frame(name, line, found[3] or "", _short(lines[line - 1].strip()))
+            number, function = int(found[1]), found[2] or ""
+            texts = {_MARGIN.sub("", line, count=1).strip() for line in plain.splitlines()[1:]}
+            texts.add(plain[found.end() :].strip())
+            for name, lines in self._code:
+                code = lines[number - 1].strip() if 0 < number <= len(lines) else ""
+                if code and code in texts:
+                    yield Frame(name, number, function, _short(code))
+                    break
 
 
 def _text(cell: CellData) -> str:
