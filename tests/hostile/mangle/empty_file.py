@@ -1,0 +1,11 @@
+"""A file of no bytes, as a full disk leaves it.
+
+It cannot be graded, which is no zero, and says so. Others are graded.
+"""
+
+EARNS = None
+STOCK = "loses"
+
+
+def make(notebook: bytes) -> bytes:
+    return b""
