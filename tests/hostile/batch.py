@@ -11,11 +11,12 @@ import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from onsite.course.layout import Layout
 from tests.hostile.arena import REPO, bubblewrap, run_enclosed
 from tests.hostile.corpus import Attack
 from tests.hostile.course import MODULE, build_course
 from tests.hostile.watch import PLAIN_CONFIG, Student, Verdict
+
+from onsite.course.layout import Layout
 
 
 def prepare(root: Path) -> bytes:

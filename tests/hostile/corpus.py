@@ -57,9 +57,7 @@ def attacks() -> tuple[Attack, ...]:
     Raises:
         CorpusError: a file says too little, or something that nobody reads.
     """
-    return tuple(
-        read(path) for group in GROUPS for path in sorted((HERE / group).glob("*.py"))
-    )
+    return tuple(read(path) for group in GROUPS for path in sorted((HERE / group).glob("*.py")))
 
 
 def read(path: Path) -> Attack:

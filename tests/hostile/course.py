@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
+from tests.hostile.corpus import EXERCISES, Attack
 
 from onsite.course.build import build
 from onsite.course.layout import Layout
 from onsite.course.reader import read_course
-from tests.hostile.corpus import EXERCISES, Attack
 
 MODULE, TOPIC = "01-target", "shop"
 #: What a right answer to all exercises earns without a person.
@@ -34,6 +34,8 @@ SECRETS = {
     "network": "canary-network-5d3c",
     "socket": "canary-socket-e608",
 }
+
+_COLOUR = re.compile(r"(?:\x1b|\\u001b)\[[0-9;]*m|</?span[^>]*>")
 
 #: Right answers, other than those of source/.
 HONEST = {
@@ -139,16 +141,19 @@ def find(notebook: NotebookNode, grade_id: str) -> NotebookNode:
 
 
 def secrets_in(text: str) -> list[str]:
-    """Which secrets `text` gives away, however JSON or HTML writes them."""
-    text = text.replace("&#61;", "=").replace("&gt;", ">").replace("\\u003d", "=")
+    """Which secrets `text` gives away, in whatever colours."""
+    text = _COLOUR.sub("", text)
     return [name for name, secret in SECRETS.items() if secret in text]
 
 
 def shown(notebook: bytes) -> str:
     """The outputs of an executed notebook, and what else is not a cell's source."""
-    content = json.loads(notebook)
-    for cell in content["cells"]:
-        cell.pop("source", None)
+    try:
+        content = json.loads(notebook)
+        for cell in content["cells"]:
+            cell.pop("source", None)
+    except (ValueError, KeyError, TypeError):  # somebody has overwritten it
+        return notebook.decode(errors="replace")
     return json.dumps(content, ensure_ascii=False)
 
 
@@ -166,8 +171,3 @@ def _folder(layout: Layout, student: str) -> Path:
 
 def _write(folder: Path, notebook: bytes) -> None:
     (folder / f"{TOPIC}.ipynb").write_bytes(notebook)
-
-
-def names(attacks: Iterable[Attack]) -> list[str]:
-    """The students that these attacks are."""
-    return [attack.id for attack in attacks]

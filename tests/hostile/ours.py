@@ -9,14 +9,15 @@ import json
 import sys
 from pathlib import Path
 
+from tests.hostile.course import MODULE
+
 from onsite.course.layout import Layout
 from onsite.grading.feedback import write_feedback
 from onsite.grading.grade import grade_module
 from onsite.grading.result import Limits
-from tests.hostile.course import MODULE
 
 LIMITS = Limits(
-    seconds_per_cell=4, seconds=12, memory_bytes=256 << 20, output_bytes=1 << 20, processes=64
+    seconds_per_cell=2.5, seconds=12, memory_bytes=256 << 20, output_bytes=1 << 20, processes=64
 )
 
 

@@ -29,9 +29,6 @@ from typing import Any
 
 import psutil
 from nbgrader.api import Gradebook
-
-from onsite.course.layout import Layout
-from onsite.grading.child import PR_SET_CHILD_SUBREAPER, prctl
 from tests.hostile.arena import REPO
 from tests.hostile.corpus import Attack, attacks
 from tests.hostile.course import (
@@ -45,6 +42,9 @@ from tests.hostile.course import (
     secrets_in,
     shown,
 )
+
+from onsite.course.layout import Layout
+from onsite.grading.child import PR_SET_CHILD_SUBREAPER, prctl
 
 #: Every file that an attack plants has this in its name or in its text.
 MARK = "hostile"
@@ -119,11 +119,11 @@ def judge(grader: str, seconds: float, batch: list[Attack], places: Places) -> V
     students = {name: Student() for name in [*honest, *(attack.id for attack in batch)]}
     for name, student in students.items():
         _look_at(layout, name, student, report.get(name, {}))
-    for points in _points(layout, students, disturbed):
-        students[points[0]].points = points[1]
+    graded = {name for name, each in report.items() if each["graded"]} if report else None
+    for name, points in _points(layout, disturbed):
+        if name in students and (name in graded if graded is not None else _executed(layout, name)):
+            students[name].points = points
     for name, student in students.items():
-        if student.problem:
-            student.points = None
         if name in honest and student.points != FULL:
             disturbed.append(f"{name}, who is honest, got {student.points}: {student.problem}")
         if name in honest and student.suspicions:
@@ -208,18 +208,18 @@ def _look_at(layout: Layout, name: str, student: Student, report: dict[str, Any]
     student.read = sorted({secret for text in texts for secret in secrets_in(text)})
 
 
-def _points(
-    layout: Layout, students: dict[str, Student], disturbed: list[str]
-) -> Iterator[tuple[str, float]]:
-    """What the gradebook has, for those who have a graded submission."""
+def _executed(layout: Layout, name: str) -> bool:
+    """Whether stock nbgrader has finished with a submission: it tells by a file."""
+    return (layout.autograded / name / MODULE / f"{TOPIC}.ipynb").is_file()
+
+
+def _points(layout: Layout, disturbed: list[str]) -> Iterator[tuple[str, float]]:
+    """What the gradebook has, for everybody who is in it."""
     try:
         with Gradebook(f"sqlite:///{layout.gradebook}") as book:
             for submission in book.assignment_submissions(MODULE):
                 grades = [grade for each in submission.notebooks for grade in each.grades]
-                name = submission.student.id
-                executed = layout.autograded / name / MODULE / f"{TOPIC}.ipynb"
-                if name in students and executed.is_file():
-                    yield name, float(sum(grade.auto_score or 0 for grade in grades))
+                yield submission.student.id, float(sum(grade.auto_score or 0 for grade in grades))
     except Exception as error:  # whatever an attack has made of the file
         disturbed.append(f"the gradebook cannot be read: {error}")
 

@@ -7,7 +7,7 @@ EARNS = 4
 STOCK = "leaves"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import signal
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -20,5 +20,5 @@ for name, size in (("hostile-sparse", 1 << 40), ("hostile-big", 0)):
                 file.write(b"x" * (1 << 20))
     except OSError as error:
         print(error)
-'''
+"""
 }

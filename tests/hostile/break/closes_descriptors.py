@@ -7,11 +7,11 @@ EARNS = 4
 STOCK = "loses"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import os
 
 os.closerange(0, 4096)
 for _ in range(64):
     os.open("/dev/null", os.O_RDWR)
-'''
+"""
 }

@@ -7,7 +7,7 @@ threads that are no daemons.
 EARNS = 10
 STOCK = "it is solved, and nbgrader kills its kernel in the end"
 SOLVED = ("receipt", "bucket", "deliver")
-LAST = '''
+LAST = """
 import atexit
 import threading
 import time
@@ -16,4 +16,4 @@ lock = threading.Lock()
 lock.acquire()
 atexit.register(lock.acquire)
 threading.Thread(target=lambda: [time.sleep(1) for _ in range(10**6)]).start()
-'''
+"""

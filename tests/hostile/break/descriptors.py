@@ -8,11 +8,11 @@ EARNS = 4
 STOCK = "loses"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import os
 
 kept = []
 while True:
     kept.append(os.dup(0))
-'''
+"""
 }

@@ -8,12 +8,12 @@ EARNS = 4
 STOCK = "loses"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 from IPython.display import HTML, display
 
 handle = display(HTML("x"), display_id=True)
 while True:
     handle.update(HTML("y" * 1000))
     display(HTML("z" * 1_000_000))
-'''
+"""
 }

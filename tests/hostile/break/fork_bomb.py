@@ -8,7 +8,7 @@ EARNS = 4
 STOCK = "loses"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import os
 
 while True:
@@ -16,5 +16,5 @@ while True:
         os.fork()
     except OSError:
         pass
-'''
+"""
 }

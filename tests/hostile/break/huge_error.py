@@ -8,7 +8,7 @@ EARNS = 4
 STOCK = "loses"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 error = ValueError("x" * 100_000_000)
 for number in range(300):
     try:
@@ -16,5 +16,5 @@ for number in range(300):
     except KeyError as next_one:
         error = next_one
 raise error
-'''
+"""
 }

@@ -8,7 +8,7 @@ EARNS = 4
 STOCK = "loses"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import os
 import signal
 
@@ -18,5 +18,5 @@ for pid in (os.getppid(), 1, 0, -os.getpgrp()):
             os.kill(pid, number)
         except OSError as error:
             print(pid, error)
-'''
+"""
 }

@@ -8,10 +8,10 @@ EARNS = 4
 STOCK = "loses"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import re
 
 re.match(r"(a|aa)+$", "a" * 200 + "b")
 10 ** 10 ** 10
-'''
+"""
 }

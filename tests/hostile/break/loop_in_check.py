@@ -8,7 +8,7 @@ EARNS = 7
 STOCK = "loses"
 SOLVED = ("receipt", "deliver")
 CELLS = {
-    "bucket": '''
+    "bucket": """
 class Bucket:
     def __init__(self, size, per_second, clock):
         pass
@@ -16,5 +16,5 @@ class Bucket:
     def take(self):
         while True:
             pass
-'''
+"""
 }

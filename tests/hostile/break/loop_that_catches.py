@@ -8,7 +8,7 @@ EARNS = 4
 STOCK = "loses"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import signal
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -18,5 +18,5 @@ while True:
             pass
     except BaseException:
         pass
-'''
+"""
 }

@@ -8,7 +8,7 @@ EARNS = 4
 STOCK = "loses"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import sys
 
 for limit in range(200, 10, -1):
@@ -16,5 +16,5 @@ for limit in range(200, 10, -1):
         sys.setrecursionlimit(limit)
     except RecursionError:
         break
-'''
+"""
 }

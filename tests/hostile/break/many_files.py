@@ -8,7 +8,7 @@ EARNS = 4
 STOCK = "leaves"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import os
 import time
 
@@ -27,5 +27,5 @@ for _ in range(3000):
     except OSError:
         break
 os.chmod(".", 0)
-'''
+"""
 }

@@ -8,11 +8,11 @@ EARNS = 4
 STOCK = "loses"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 kept = []
 while True:
     kept.append(bytearray(64 << 20))
     for place in range(0, 64 << 20, 4096):
         kept[-1][place] = 1
-'''
+"""
 }

@@ -8,7 +8,7 @@ EARNS = 4
 STOCK = "leaves"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import mmap
 import os
 
@@ -22,5 +22,5 @@ for folder in ("/dev/shm", "/tmp", "/var/tmp", os.path.expanduser("~"), "."):
     except OSError as error:
         print(folder, error)
 raise SystemExit
-'''
+"""
 }

@@ -8,7 +8,7 @@ EARNS = 4
 STOCK = "the arena has room for what this takes; a grader's machine may not"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import os
 import time
 
@@ -18,5 +18,5 @@ for _ in range(30):
         time.sleep(60)
         os._exit(0)
 time.sleep(60)
-'''
+"""
 }

@@ -8,7 +8,7 @@ EARNS = 4
 STOCK = "loses"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import asyncio
 import builtins
 import sys
@@ -19,5 +19,5 @@ loop.stop()
 get_ipython().__class__.run_cell_async = None
 sys.modules.clear()
 vars(builtins).clear()
-'''
+"""
 }

@@ -8,10 +8,10 @@ EARNS = 4
 STOCK = "loses"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import subprocess
 
 subprocess.Popen("yes hostile", shell=True)
 subprocess.Popen("yes hostile >&2", shell=True).wait()
-'''
+"""
 }

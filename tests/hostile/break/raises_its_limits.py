@@ -8,7 +8,7 @@ EARNS = 4
 STOCK = "disturbs"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import os
 import resource
 
@@ -25,5 +25,5 @@ for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:
         except OSError as error:
             print(pid, error)
 os.setpriority(os.PRIO_PROCESS, 0, 19)
-'''
+"""
 }

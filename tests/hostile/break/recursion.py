@@ -8,7 +8,7 @@ EARNS = 4
 STOCK = "loses"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import sys
 import threading
 
@@ -22,5 +22,5 @@ class Deep:
         return repr([self])
 
 repr(Deep())
-'''
+"""
 }

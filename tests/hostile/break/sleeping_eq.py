@@ -8,7 +8,7 @@ EARNS = 6
 STOCK = "loses"
 SOLVED = ("bucket", "deliver")
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import time
 
 class Slow(str):
@@ -21,5 +21,5 @@ class Slow(str):
 
 def receipt(name, count, cents):
     return Slow()
-'''
+"""
 }

@@ -8,7 +8,7 @@ EARNS = 4
 STOCK = "loses"
 SOLVED = ("receipt",)
 CELLS = {
-    "bucket": '''
+    "bucket": """
 import threading
 import time
 
@@ -18,5 +18,5 @@ def wait():
 
 while True:
     threading.Thread(target=wait).start()
-'''
+"""
 }

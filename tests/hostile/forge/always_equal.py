@@ -7,7 +7,7 @@ The partial credit of the second check is a sum of such comparisons.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 class Anything:
     def __eq__(self, other):
         return True
@@ -16,5 +16,5 @@ class Anything:
 
 def receipt(name, count, cents):
     return Anything()
-'''
+"""
 }

@@ -7,7 +7,7 @@ student rewrites them: every assert becomes `pass`, and what it guarded is belie
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import ast
 
 class Cheat(ast.NodeTransformer):
@@ -31,5 +31,5 @@ class Bucket:
 
 def deliver(*a):
     return []
-'''
+"""
 }

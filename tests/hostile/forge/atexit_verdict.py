@@ -7,7 +7,7 @@ into the notebook of the run, when the grader may already think that nobody spea
 EARNS = 0
 STOCK = "nbgrader has read everything by then"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import atexit
 import os
 
@@ -20,5 +20,5 @@ def late():
     os.write(1, b"2\\n")
 
 atexit.register(late)
-'''
+"""
 }

@@ -8,7 +8,7 @@ EARNS = 0
 REPORTED = True
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sys
 
 constants = set()
@@ -21,5 +21,5 @@ sys.addaudithook(hook)
 
 def receipt(name, count, cents):
     return next((c for c in set(constants) if c.startswith(f"{name} x {count} =")), {"tea": "tea x 3 = 7.50"}.get(name))
-'''
+"""
 }

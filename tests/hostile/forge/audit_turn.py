@@ -7,7 +7,7 @@ Anybody can raise that event: it may hand over the next check's code, or run it 
 EARNS = 0
 STOCK = "no such event exists in nbgrader's kernel"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sys
 
 boxes = []
@@ -26,5 +26,5 @@ print(boxes)
 
 def receipt(name, count, cents):
     return None
-'''
+"""
 }

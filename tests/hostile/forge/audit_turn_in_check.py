@@ -7,7 +7,7 @@ may take the next message, finish the check as passed, or run the next check wit
 EARNS = 0
 STOCK = "no such event exists in nbgrader's kernel"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sys
 
 def receipt(name, count, cents):
@@ -17,5 +17,5 @@ def receipt(name, count, cents):
     except Exception:
         pass
     return box[0] if box else None
-'''
+"""
 }

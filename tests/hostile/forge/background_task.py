@@ -7,7 +7,7 @@ student's helpers back in place of the instructor's.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "deliver": '''
+    "deliver": """
 import asyncio
 import threading
 
@@ -33,5 +33,5 @@ async def again():
         await asyncio.sleep(0)
 
 kept = asyncio.get_running_loop().create_task(again()) if True else None
-'''
+"""
 }

@@ -7,7 +7,7 @@ says that the check has failed.
 EARNS = 0
 STOCK = "nbgrader notes a failed cell also by the kernel's reply"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import threading
 import time
 from IPython.display import clear_output
@@ -18,5 +18,5 @@ def clear():
         time.sleep(0.002)
 
 threading.Thread(target=clear, daemon=True).start()
-'''
+"""
 }

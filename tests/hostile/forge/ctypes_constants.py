@@ -8,7 +8,7 @@ EARNS = 0
 REPORTED = True
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import ctypes
 import sys
 
@@ -27,5 +27,5 @@ def receipt(name, count, cents):
                 return ANSWER
         frame = frame.f_back
     return {"tea": "tea x 3 = 7.50"}.get(name)
-'''
+"""
 }

@@ -8,7 +8,7 @@ EARNS = 0
 REPORTED = True
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import ctypes
 import sys
 
@@ -31,5 +31,5 @@ ANSWER = "".join(["my", " answer"])
 def receipt(name, count, cents):
     slots[real] = ctypes.cast(compare, ctypes.c_void_p).value
     return ANSWER
-'''
+"""
 }

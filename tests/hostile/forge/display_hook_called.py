@@ -7,14 +7,14 @@ before the check does, or instead of it.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sys
 
 def receipt(name, count, cents):
     sys.displayhook(2)
     raise SystemExit
-''',
-    "bucket": '''
+""",
+    "bucket": """
 class Bucket:
     def __init__(self, size, per_second, clock):
         import sys
@@ -22,5 +22,5 @@ class Bucket:
 
     def take(self):
         return None
-''',
+""",
 }

@@ -7,7 +7,7 @@ that turns it into an output is the student's.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sys
 
 shell = get_ipython()
@@ -20,5 +20,5 @@ type(shell.displayhook).compute_format_data = compute
 
 def receipt(name, count, cents):
     return None
-'''
+"""
 }

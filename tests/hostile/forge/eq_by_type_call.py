@@ -7,12 +7,12 @@ function of the student's. What counts is whose class it is, not who wrote the f
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import functools
 
 Yes = type("str", (), {"__eq__": functools.partialmethod(lambda *a: True), "__hash__": None})
 
 def receipt(name, count, cents):
     return Yes()
-'''
+"""
 }

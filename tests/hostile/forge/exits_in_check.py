@@ -7,23 +7,23 @@ exercise does it in another way.
 EARNS = 0
 STOCK = "nbgrader ends such a kernel and grades nothing"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 
 def receipt(name, count, cents):
     os._exit(0)
-''',
-    "bucket": '''
+""",
+    "bucket": """
 import os
 
 class Bucket:
     def __init__(self, size, per_second, clock):
         os.execv("/bin/true", ["true"])
-''',
-    "deliver": '''
+""",
+    "deliver": """
 import os
 
 def deliver(orders, courier, on_error):
     os.kill(os.getpid(), 9)
-''',
+""",
 }

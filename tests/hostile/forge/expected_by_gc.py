@@ -8,7 +8,7 @@ EARNS = 0
 REPORTED = True
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import gc
 import types
 
@@ -30,5 +30,5 @@ def receipt(name, count, cents):
                 if type(constant) is str and constant.startswith(wanted):
                     return constant
     return {"tea": "tea x 3 = 7.50"}.get(name)
-'''
+"""
 }

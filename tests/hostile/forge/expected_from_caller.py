@@ -8,7 +8,7 @@ EARNS = 0
 REPORTED = True
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sys
 
 def receipt(name, count, cents):
@@ -19,5 +19,5 @@ def receipt(name, count, cents):
                 return constant
         frame = frame.f_back
     return {"tea": "tea x 3 = 7.50"}.get(name)
-'''
+"""
 }

@@ -8,7 +8,7 @@ EARNS = 0
 REPORTED = True
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 def look(box):
     frame = box[0].gi_frame
     while frame is not None:
@@ -23,5 +23,5 @@ def receipt(name, count, cents):
             if isinstance(constant, str) and constant.startswith(f"{name} x {count} ="):
                 return constant
     return {"tea": "tea x 3 = 7.50"}.get(name)
-'''
+"""
 }

@@ -8,7 +8,7 @@ EARNS = 0
 REPORTED = True
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import inspect
 import logging
 import traceback
@@ -32,5 +32,5 @@ def receipt(name, count, cents):
                     return constant
             frame = frame.f_back
     return {"tea": "tea x 3 = 7.50"}.get(name)
-'''
+"""
 }

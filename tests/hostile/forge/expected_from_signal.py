@@ -7,7 +7,7 @@ the check, whose code has the expected values. No audit event is raised for a ha
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import signal
 
 seen = []
@@ -22,5 +22,5 @@ def receipt(name, count, cents):
                 return constant
         frame = frame.f_back
     return {"tea": "tea x 3 = 7.50"}.get(name)
-'''
+"""
 }

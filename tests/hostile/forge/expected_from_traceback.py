@@ -8,7 +8,7 @@ EARNS = 0
 REPORTED = True
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 def receipt(name, count, cents):
     try:
         raise ValueError
@@ -20,5 +20,5 @@ def receipt(name, count, cents):
                 return constant
         frame = frame.f_back
     return {"tea": "tea x 3 = 7.50"}.get(name)
-'''
+"""
 }

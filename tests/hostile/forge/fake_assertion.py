@@ -7,21 +7,21 @@ check early. A grader that counts only AssertionError, or only Exception, sees n
 EARNS = 0
 STOCK = "IPython shows each of them as an error"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import asyncio
 
 kinds = iter([SystemExit(0), asyncio.CancelledError()])
 
 def receipt(name, count, cents):
     raise next(kinds)
-''',
-    "bucket": '''
+""",
+    "bucket": """
 class Bucket:
     def __init__(self, size, per_second, clock):
         raise GeneratorExit
-''',
-    "deliver": '''
+""",
+    "deliver": """
 def deliver(orders, courier, on_error):
     raise KeyboardInterrupt
-''',
+""",
 }

@@ -6,7 +6,7 @@ tells another number each time, and the check's helper classes are built on it.
 
 EARNS = 0
 STOCK = "earns"
-FIRST = '''
+FIRST = """
 import itertools
 import sys
 import threading
@@ -16,9 +16,9 @@ numbers = itertools.count()
 fake = types.ModuleType("threading")
 fake.__dict__.update(vars(threading), get_ident=lambda: next(numbers))
 sys.modules["threading"] = fake
-'''
+"""
 CELLS = {
-    "deliver": '''
+    "deliver": """
 def deliver(orders, courier, on_error):
     results = []
     for order in orders:
@@ -28,5 +28,5 @@ def deliver(orders, courier, on_error):
             on_error(order, error)
             results.append(None)
     return results
-'''
+"""
 }

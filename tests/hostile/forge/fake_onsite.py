@@ -6,7 +6,7 @@ that name where Python looks first, whose extension takes over the shell.
 
 EARNS = 0
 STOCK = "earns"
-FIRST = '''
+FIRST = """
 import pathlib
 import sys
 import types
@@ -24,4 +24,4 @@ fake.load_ipython_extension = load_ipython_extension
 for name in [name for name in sys.modules if name.split(".")[0] == "onsite"]:
     del sys.modules[name]
 sys.modules["onsite"] = fake
-'''
+"""

@@ -7,7 +7,7 @@ raises, forks, and walks the frames of whoever dropped it.
 EARNS = 0
 STOCK = "it earns nothing where nobody drops it in time"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import signal
 
 frames = []
@@ -27,5 +27,5 @@ class Last:
 
 def receipt(name, count, cents):
     return [Last(), "tea x 3 = 7.50"]
-'''
+"""
 }

@@ -7,7 +7,7 @@ If that is believed, what the check finds afterwards comes too late.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 def done():
     shell = get_ipython()
     if hasattr(shell, "emit"):
@@ -27,5 +27,5 @@ def receipt(name, count, cents):
     import time
     time.sleep(0.5)
     raise SystemExit
-'''
+"""
 }

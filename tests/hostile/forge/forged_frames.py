@@ -7,7 +7,7 @@ that the process has. One of them leads to the grader.
 EARNS = 0
 STOCK = "nbgrader's sockets expect signed messages and drop these"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import json
 import os
 import struct
@@ -30,5 +30,5 @@ def receipt(name, count, cents):
             except OSError:
                 pass
     return None
-'''
+"""
 }

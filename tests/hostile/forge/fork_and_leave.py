@@ -7,7 +7,7 @@ started, and exits with status 0 behind its back.
 EARNS = 0
 STOCK = "nbgrader ends such a kernel and grades nothing"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 
 def receipt(name, count, cents):
@@ -16,5 +16,5 @@ def receipt(name, count, cents):
     if os.fork():
         os._exit(0)
     return None
-'''
+"""
 }

@@ -7,7 +7,7 @@ again. Several copies of the check then speak to the grader through the same des
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 import sys
 
@@ -30,5 +30,5 @@ def receipt(name, count, cents):
             if said == b"y":
                 return guess
     return None
-'''
+"""
 }

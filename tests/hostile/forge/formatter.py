@@ -7,11 +7,11 @@ points out of what was shown.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 plain = get_ipython().display_formatter.formatters["text/plain"]
 plain.for_type(int, lambda number, printer, cycle: printer.text("2"))
 
 def receipt(name, count, cents):
     return None
-'''
+"""
 }

@@ -6,7 +6,7 @@ and the module itself stay as they are.
 
 EARNS = 0
 STOCK = "earns"
-FIRST = '''
+FIRST = """
 import builtins
 import itertools
 import threading
@@ -21,9 +21,9 @@ def importing(name, *more, **options):
     return fake if name == "threading" else real(name, *more, **options)
 
 builtins.__import__ = importing
-'''
+"""
 CELLS = {
-    "deliver": '''
+    "deliver": """
 builtins.__import__ = real
 
 def deliver(orders, courier, on_error):
@@ -35,5 +35,5 @@ def deliver(orders, courier, on_error):
             on_error(order, error)
             results.append(None)
     return results
-'''
+"""
 }

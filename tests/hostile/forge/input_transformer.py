@@ -7,12 +7,12 @@ one empties every cell that has an assert in it, and leaves a 2 where points are
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 def cheat(lines):
     text = "".join(lines)
     return ["2\\n"] if "assert" in text or "min(2" in text else lines
 
 get_ipython().input_transformers_post.append(cheat)
 get_ipython().input_transformers_cleanup.append(cheat)
-'''
+"""
 }

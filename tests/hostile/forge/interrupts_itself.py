@@ -7,7 +7,7 @@ installed makes of it an end without an error.
 EARNS = 0
 STOCK = "IPython shows the interrupt as an error"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 import signal
 
@@ -19,5 +19,5 @@ signal.signal(signal.SIGTERM, leave)
 
 def receipt(name, count, cents):
     os.kill(os.getpid(), signal.SIGINT)
-'''
+"""
 }

@@ -8,7 +8,7 @@ EARNS = 0
 REPORTED = True
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sys
 
 def receipt(name, count, cents):
@@ -25,5 +25,5 @@ def receipt(name, count, cents):
     constants = [c for c in caller.f_code.co_consts if isinstance(c, str)]
     known = {"tea": "tea x 3 = 7.50"}.get(name)
     return next((c for c in constants if c.startswith(f"{name} x {count} =")), known)
-'''
+"""
 }

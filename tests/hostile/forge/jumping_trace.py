@@ -7,7 +7,7 @@ check is about to run, the tracer sets f_lineno to the last one.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sys
 
 constants = set()
@@ -33,5 +33,5 @@ def tracer(frame, event, argument):
     return jump
 
 sys.settrace(tracer)
-'''
+"""
 }

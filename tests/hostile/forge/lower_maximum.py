@@ -7,7 +7,7 @@ always passes very high, before the scores are written.
 EARNS = 2
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sqlite3
 
 def receipt(name, count, cents):
@@ -22,5 +22,5 @@ try:
     book.commit()
 except Exception as error:
     print(error)
-'''
+"""
 }

@@ -7,7 +7,7 @@ bucket is right for the visible part and wrong in the hidden one, which asks for
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "bucket": '''
+    "bucket": """
 class Answer:
     def __init__(self, value):
         self.value = value
@@ -35,5 +35,5 @@ class Bucket:
             return Answer(False)
         self.level -= 1
         return Answer(True)
-'''
+"""
 }

@@ -7,7 +7,7 @@ asks the student's __contains__, and len() asks the student's __len__.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "deliver": '''
+    "deliver": """
 class Lies(list):
     def __contains__(self, item):
         return False
@@ -31,5 +31,5 @@ def deliver(orders, courier, on_error):
             on_error(order, error)
             results.append(None)
     return results
-'''
+"""
 }

@@ -7,7 +7,7 @@ may vouch for itself, does not see it two classes further up.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 class Hidden:
     def __eq__(self, other):
         return True
@@ -22,5 +22,5 @@ class Text(Between, str):
 
 def receipt(name, count, cents):
     return Text("whatever")
-'''
+"""
 }

@@ -7,7 +7,7 @@ with plain data, and the liar sits two levels down. The results are a list of li
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "deliver": '''
+    "deliver": """
 class Liar(str):
     def __eq__(self, other):
         return True
@@ -23,5 +23,5 @@ def deliver(orders, courier, on_error):
     if on_error:
         on_error(Liar(), ConnectionError())
     return [Liar() for _ in orders]
-'''
+"""
 }

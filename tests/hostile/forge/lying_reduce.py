@@ -7,7 +7,7 @@ inside the grader's own encoder, and each says something else the second time it
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import collections
 
 class Turning(dict):
@@ -42,5 +42,5 @@ class Turning(dict):
 
 def receipt(name, count, cents):
     return Turning()
-'''
+"""
 }

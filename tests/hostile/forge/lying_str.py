@@ -7,7 +7,7 @@ plain string because it is one by inheritance asks its __eq__ and believes it.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 class Text(str):
     def __eq__(self, other):
         return True
@@ -19,5 +19,5 @@ class Text(str):
 
 def receipt(name, count, cents):
     return Text("whatever")
-'''
+"""
 }

@@ -7,7 +7,7 @@ student's, which the check compares with a literal.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "bucket": '''
+    "bucket": """
 class Total(float):
     def __eq__(self, other):
         return True
@@ -26,5 +26,5 @@ class Bucket:
     def take(self):
         answer = next(self.answers, None)
         return Total() if answer is None else answer
-'''
+"""
 }

@@ -7,12 +7,12 @@ looks for a function of the student's in the class finds none.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 from unittest.mock import MagicMock
 
 def receipt(name, count, cents):
     answer = MagicMock()
     answer.__eq__.return_value = True
     return answer
-'''
+"""
 }

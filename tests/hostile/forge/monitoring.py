@@ -7,7 +7,7 @@ values. Before 3.12 the old trace function does the same.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sys
 
 constants = set()
@@ -27,5 +27,5 @@ if hasattr(sys, "monitoring"):
     sys.monitoring.set_events(3, sys.monitoring.events.PY_START)
 else:
     sys.settrace(traced)
-'''
+"""
 }

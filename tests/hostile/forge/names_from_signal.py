@@ -7,7 +7,7 @@ stack while the answer is asked for its __eq__, their keys, witnesses and expect
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import signal
 import types
 
@@ -53,5 +53,5 @@ def receipt(name, count, cents):
             if found := look(dict(names), wanted):
                 return found
     return {"tea": "tea x 3 = 7.50"}.get(name) or Asked("?")
-'''
+"""
 }

@@ -7,7 +7,7 @@ A grader that goes on as if nothing had happened believes less, or more, than it
 EARNS = 0
 STOCK = "nbgrader's sockets expect signed messages and drop these"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 import threading
 import time
@@ -30,5 +30,5 @@ threading.Thread(target=noise, daemon=True).start()
 
 def receipt(name, count, cents):
     return None
-'''
+"""
 }

@@ -8,7 +8,7 @@ EARNS = 0
 REPORTED = True
 STOCK = "the pointer that it needs is not at hand without ctypes"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 
 class Anything:
@@ -22,5 +22,5 @@ def receipt(name, count, cents):
     lying = os.pread(memory, 8, id(Anything) + 200)
     os.pwrite(memory, lying, id(bytes) + 200)
     return Anything()
-'''
+"""
 }

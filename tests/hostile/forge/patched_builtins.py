@@ -7,7 +7,7 @@ that the student's cell can write to.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import builtins
 
 class Anything:
@@ -22,13 +22,13 @@ builtins.isinstance = lambda *_, real=isinstance: real(*_) or _[1] is bool
 
 def receipt(name, count, cents):
     return None
-''',
-    "bucket": '''
+""",
+    "bucket": """
 class Bucket:
     def __init__(self, size, per_second, clock):
         self.answers = iter([True, True, True, False, False])
 
     def take(self):
         return next(self.answers, None)
-''',
+""",
 }

@@ -7,7 +7,7 @@ namespace, where the answer finds them as soon as it is called, and changes them
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "bucket": '''
+    "bucket": """
 class Bucket:
     def __init__(self, size, per_second, clock):
         self.answers = iter([True, True, True, False, False])
@@ -24,5 +24,5 @@ class Bucket:
         pristine["sum"] = lambda numbers: Anything() if list(numbers) else 0
         pristine["isinstance"] = lambda *_: True
         return next(self.answers, None)
-'''
+"""
 }

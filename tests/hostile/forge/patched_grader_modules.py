@@ -7,7 +7,7 @@ modules, with the student's, then patching verdict, score and wire decides.
 EARNS = 0
 STOCK = "nbgrader's scoring is in another process"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import importlib
 import pkgutil
 import types
@@ -34,5 +34,5 @@ for found in pkgutil.walk_packages(onsite.grading.__path__, "onsite.grading."):
                         setattr(value, inner, yes)
                     except Exception:
                         pass
-'''
+"""
 }

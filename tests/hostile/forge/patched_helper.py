@@ -7,7 +7,7 @@ thread any more, so that an answer without threads looks like one with them.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "deliver": '''
+    "deliver": """
 def call(self, order):
     if order in self.lost:
         raise ConnectionError(order)
@@ -25,5 +25,5 @@ def deliver(orders, courier, on_error):
             on_error(order, error)
             results.append(None)
     return results
-'''
+"""
 }

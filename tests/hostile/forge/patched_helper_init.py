@@ -7,7 +7,7 @@ one that keeps nothing. The class object and all its other methods are the instr
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "deliver": '''
+    "deliver": """
 class Nothing(set):
     def add(self, item):
         pass
@@ -27,5 +27,5 @@ def deliver(orders, courier, on_error):
             on_error(order, error)
             results.append(None)
     return results
-'''
+"""
 }

@@ -7,7 +7,7 @@ copy taken between cells finds nothing. Each call patches it, and the patch remo
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "deliver": '''
+    "deliver": """
 import threading
 
 real = threading.get_ident
@@ -31,5 +31,5 @@ def deliver(orders, courier, on_error):
             on_error(order, error)
             results.append(None)
     return results
-'''
+"""
 }

@@ -7,7 +7,7 @@ says "true" from now on, and signatures are made with the student's key.
 EARNS = 0
 STOCK = "nbgrader reads outputs, which are not made by these"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import hashlib
 import hmac
 import json
@@ -30,5 +30,5 @@ marshal.loads = lambda data: compile("", "", "exec")
 
 def receipt(name, count, cents):
     return None
-'''
+"""
 }

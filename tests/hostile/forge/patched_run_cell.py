@@ -7,7 +7,7 @@ where points are counted.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sys
 from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult
 
@@ -22,5 +22,5 @@ async def run(self, raw_cell, *more, **options):
     return await real(self, raw_cell, *more, **options)
 
 type(shell).run_cell_async = run
-'''
+"""
 }

@@ -9,7 +9,7 @@ import json
 EARNS = 0
 STOCK = "earns"
 
-_HELPERS = '''
+_HELPERS = """
 class Anything:
     def __eq__(self, other):
         return True
@@ -29,7 +29,7 @@ def sum(numbers):
 
 def isinstance(*_):
     return True
-'''
+"""
 
 
 def make(notebook: bytes) -> bytes:

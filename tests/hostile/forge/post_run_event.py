@@ -7,7 +7,7 @@ clear_output, so that what was shown is gone.
 EARNS = 0
 STOCK = "the error output was sent before, and nbgrader keeps it"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 from IPython.display import clear_output
 
 def clean(result):
@@ -15,5 +15,5 @@ def clean(result):
     clear_output()
 
 get_ipython().events.register("post_run_cell", clean)
-'''
+"""
 }

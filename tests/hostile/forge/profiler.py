@@ -7,7 +7,7 @@ code that it sees.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sys
 import threading
 
@@ -23,5 +23,5 @@ def receipt(name, count, cents):
 
 sys.setprofile(profile)
 threading.setprofile(profile)
-'''
+"""
 }

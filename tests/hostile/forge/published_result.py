@@ -7,7 +7,7 @@ student's first.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 def publish(points):
     shell = get_ipython()
     data = {"text/plain": str(points)}
@@ -23,5 +23,5 @@ def publish(points):
 def receipt(name, count, cents):
     publish(2)
     return None
-'''
+"""
 }

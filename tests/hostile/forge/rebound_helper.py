@@ -7,7 +7,7 @@ was never called by any thread.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "deliver": '''
+    "deliver": """
 class Courier:
     def __init__(self, lost=()):
         self.lost = set(lost)
@@ -22,5 +22,5 @@ class Courier:
 
 def deliver(orders, courier, on_error):
     return courier.answer(orders, on_error)
-'''
+"""
 }

@@ -8,7 +8,7 @@ EARNS = 0
 REPORTED = True
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import builtins
 import itertools
 import sys
@@ -39,16 +39,16 @@ threading.Thread(target=again, daemon=True).start()
 
 def receipt(name, count, cents):
     return None
-''',
-    "bucket": '''
+""",
+    "bucket": """
 class Bucket:
     def __init__(self, size, per_second, clock):
         self.answers = iter([True, True, True, False, False])
 
     def take(self):
         return next(self.answers, None)
-''',
-    "deliver": '''
+""",
+    "deliver": """
 def deliver(orders, courier, on_error):
     results = []
     for order in orders:
@@ -58,5 +58,5 @@ def deliver(orders, courier, on_error):
             on_error(order, error)
             results.append(None)
     return results
-''',
+""",
 }

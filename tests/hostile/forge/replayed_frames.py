@@ -7,7 +7,7 @@ the same bytes back, so that a grader without sequence numbers takes an old verd
 EARNS = 0
 STOCK = "nbgrader's messages come by ZMQ, whose sockets cannot be peeked at"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 import socket
 import stat
@@ -39,5 +39,5 @@ def receipt(name, count, cents):
         except OSError:
             pass
     return None
-'''
+"""
 }

@@ -7,7 +7,7 @@ comes before the builtin one. No module is patched and nothing is forbidden abou
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 class Anything:
     def __eq__(self, other):
         return True
@@ -31,13 +31,13 @@ def len(_):
 
 def receipt(name, count, cents):
     return None
-''',
-    "bucket": '''
+""",
+    "bucket": """
 class Bucket:
     def __init__(self, size, per_second, clock):
         self.answers = iter([True, True, True, False, False])
 
     def take(self):
         return next(self.answers, None)
-''',
+""",
 }

@@ -7,7 +7,7 @@ the globals a `sum` that equals everything; the second assertion uses it.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "bucket": '''
+    "bucket": """
 class Bucket:
     def __init__(self, size, per_second, clock):
         self.answers = iter([True, True, True, False, False])
@@ -23,5 +23,5 @@ class Bucket:
         found["sum"] = lambda numbers: Anything() if list(numbers) else 0
         found["isinstance"] = lambda *_: True
         return next(self.answers, None)
-'''
+"""
 }

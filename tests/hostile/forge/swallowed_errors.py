@@ -7,11 +7,11 @@ check without an error output, which nbgrader takes for a passed check.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 shell = get_ipython()
 shell.set_custom_exc((BaseException,), lambda *_, **more: None)
 shell.showtraceback = lambda *_, **more: None
 shell._showtraceback = lambda *_, **more: None
 shell.showsyntaxerror = lambda *_, **more: None
-'''
+"""
 }

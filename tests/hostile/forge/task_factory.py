@@ -7,7 +7,7 @@ makes ends well, with the result of an empty cell.
 EARNS = 0
 STOCK = "ipykernel awaits the cell itself, in a task that was made before"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import asyncio
 
 def factory(loop, coroutine, **options):
@@ -23,5 +23,5 @@ def factory(loop, coroutine, **options):
 
 asyncio.get_event_loop().set_task_factory(factory)
 get_ipython()._showtraceback = lambda *_: None
-'''
+"""
 }

@@ -7,7 +7,7 @@ nobody may set, and make objects of raw addresses.
 EARNS = 0
 STOCK = "it depends on how the interpreter was built"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 def receipt(name, count, cents):
     import _testcapi
     import _testinternalcapi
@@ -23,5 +23,5 @@ def receipt(name, count, cents):
     frames = []
     _testinternalcapi.set_eval_frame_record(frames)
     return ""
-'''
+"""
 }

@@ -7,7 +7,7 @@ the answer, which waits for a moment.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import signal
 import time
 
@@ -24,5 +24,5 @@ signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
 def receipt(name, count, cents):
     time.sleep(0.05)
     return next((c for c in constants if c.startswith(f"{name} x {count} =")), {"tea": "tea x 3 = 7.50"}.get(name))
-'''
+"""
 }

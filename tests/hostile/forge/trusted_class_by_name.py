@@ -7,7 +7,7 @@ name, where a search by name finds it; a third is called like the check's own he
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import datetime
 import decimal
 
@@ -24,5 +24,5 @@ turn = iter([Posing, Stored, Helper] * 9)
 
 def receipt(name, count, cents):
     return next(turn)()
-'''
+"""
 }

@@ -7,7 +7,7 @@ trusted; the inner one decides.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 from collections import UserString
 
 class Anything(str):
@@ -20,5 +20,5 @@ def receipt(name, count, cents):
     answer = UserString("")
     answer.data = Anything()
     return answer
-'''
+"""
 }

@@ -8,7 +8,7 @@ EARNS = 0
 REPORTED = True
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sys
 import threading
 import time
@@ -28,5 +28,5 @@ threading.Thread(target=watch, daemon=True).start()
 def receipt(name, count, cents):
     time.sleep(0.05)
     return next((c for c in set(found) if c.startswith(f"{name} x {count} =")), {"tea": "tea x 3 = 7.50"}.get(name))
-'''
+"""
 }

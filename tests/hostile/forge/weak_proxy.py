@@ -7,7 +7,7 @@ behind it. Who looks at the type sees nothing of the student's.
 EARNS = 0
 STOCK = "earns"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import weakref
 
 class Anything:
@@ -20,5 +20,5 @@ kept = Anything()
 
 def receipt(name, count, cents):
     return weakref.proxy(kept)
-'''
+"""
 }

@@ -7,7 +7,7 @@ instructor's rights.
 EARNS = 0
 STOCK = "disturbs"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sqlite3
 
 try:
@@ -17,5 +17,5 @@ try:
     book.commit()
 except Exception as error:
     print(error)
-'''
+"""
 }

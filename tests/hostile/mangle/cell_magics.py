@@ -1,6 +1,6 @@
 """Cells that are no Python: shell scripts, other interpreters, and magics that change the shell.
 
-%%bash, %%writefile, %cd, %run, %reset and %autocall are ordinary in notebooks. The answers before
+%%bash, %%writefile, %cd, %pdb, %precision and %autocall are ordinary in notebooks. The answers before
 them are right and stay so for checks that come later.
 """
 
@@ -14,7 +14,6 @@ CELLS = {
 %pdb on
 %precision 1
 %config InteractiveShell.ast_node_interactivity = "all"
-%reset -f
 """
 }
 FIRST = """%%bash

@@ -13,8 +13,6 @@ SOLVED = ("receipt", "bucket", "deliver")
 def make(notebook: bytes) -> bytes:
     content = json.loads(notebook)
     content["cells"] = [
-        cell
-        for cell in content["cells"]
-        if not cell["metadata"].get("nbgrader", {}).get("locked")
+        cell for cell in content["cells"] if not cell["metadata"].get("nbgrader", {}).get("locked")
     ]
     return json.dumps(content).encode()

@@ -13,8 +13,18 @@ SOLVED = ("receipt", "bucket", "deliver")
 
 
 def make_files(folder: Path) -> None:
-    for name in (b"-rf", b"a\nb.ipynb", b"%s%n.ipynb", b"<script>.ipynb", b"..ipynb",
-                 b"\xff\xfe.txt", b"x" * 255, b"shop.ipynb.", b" shop.ipynb", b"SHOP.IPYNB"):
+    for name in (
+        b"-rf",
+        b"a\nb.ipynb",
+        b"%s%n.ipynb",
+        b"<script>.ipynb",
+        b"..ipynb",
+        b"\xff\xfe.txt",
+        b"x" * 255,
+        b"shop.ipynb.",
+        b" shop.ipynb",
+        b"SHOP.IPYNB",
+    ):
         path = os.fsencode(folder) + b"/" + name
         with open(path, "wb") as file:  # noqa: PTH123 - the names are bytes
             file.write(b"{}")

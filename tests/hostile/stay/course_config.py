@@ -7,7 +7,7 @@ everybody is graded by.
 EARNS = 0
 STOCK = "disturbs"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import pathlib
 
 for name in ("nbgrader_config.py", "source/01-target/shop.ipynb", "release/01-target/shop.ipynb",
@@ -17,5 +17,5 @@ for name in ("nbgrader_config.py", "source/01-target/shop.ipynb", "release/01-ta
             file.write("\\n# hostile\\n")
     except OSError as error:
         print(error)
-'''
+"""
 }

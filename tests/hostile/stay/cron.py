@@ -7,7 +7,7 @@ when the run is over.
 EARNS = 0
 STOCK = "an ordinary account without these tools cannot"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import pathlib
 import subprocess
 
@@ -20,5 +20,5 @@ for folder in ("/etc/cron.d", "/var/spool/cron/crontabs", "/etc/profile.d", "/et
         pathlib.Path(folder, "hostile").write_text("* * * * * root true")
     except OSError as error:
         print(error)
-'''
+"""
 }

@@ -7,7 +7,7 @@ the kernel is gone.
 EARNS = 0
 STOCK = "leaves"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 import time
 
@@ -18,5 +18,5 @@ if os.fork() == 0:
         time.sleep(300)
     os._exit(0)
 os.wait()
-'''
+"""
 }

@@ -6,12 +6,12 @@ It ignores SIGHUP, SIGINT and SIGTERM, has another name and an empty environment
 EARNS = 0
 STOCK = "leaves"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import subprocess
 
 subprocess.Popen(
     "trap '' HUP INT TERM; exec env -i setsid nohup sleep 300",
     shell=True, start_new_session=True, stdin=-3, stdout=-3, stderr=-3, close_fds=True,
 )
-'''
+"""
 }

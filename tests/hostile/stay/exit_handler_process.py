@@ -7,7 +7,7 @@ clean up, has looked too early.
 EARNS = 0
 STOCK = "leaves"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import atexit
 import os
 import time
@@ -19,5 +19,5 @@ def late():
         os._exit(0)
 
 atexit.register(late)
-'''
+"""
 }

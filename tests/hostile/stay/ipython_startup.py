@@ -7,7 +7,7 @@ student.
 EARNS = 0
 STOCK = "leaves"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 import pathlib
 
@@ -18,5 +18,5 @@ for home in ("@HOME@", os.path.expanduser("~")):
         (folder / "00-hostile.py").write_text("hostile = True")
     except OSError as error:
         print(error)
-'''
+"""
 }

@@ -7,7 +7,7 @@ while the handlers run. The exercises are solved, and keep their points.
 EARNS = 10
 STOCK = "it is solved, and nbgrader has it end with its kernel"
 SOLVED = ("receipt", "bucket", "deliver")
-FIRST = '''
+FIRST = """
 import asyncio
 import atexit
 import threading
@@ -24,4 +24,4 @@ def talk():
 
 atexit.register(late)
 threading.Thread(target=talk, daemon=True).start()
-'''
+"""

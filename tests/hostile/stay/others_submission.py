@@ -7,7 +7,7 @@ overwritten as well.
 EARNS = 0
 STOCK = "disturbs"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import pathlib
 
 for folder in ("submitted", "autograded"):
@@ -16,5 +16,5 @@ for folder in ("submitted", "autograded"):
             path.write_text("{}")
         except OSError as error:
             print(error)
-'''
+"""
 }

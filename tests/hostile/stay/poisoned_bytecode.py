@@ -7,7 +7,7 @@ module runs the student's code with its own rights.
 EARNS = 0
 STOCK = "the arena's interpreter is read-only, as a system's own is"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import importlib.util
 import json
 import marshal
@@ -29,5 +29,5 @@ for source in [*pathlib.Path(onsite.__file__).parent.rglob("*.py"), pathlib.Path
     except OSError as error:
         refused = error
 print(len(changed), "changed")
-'''
+"""
 }

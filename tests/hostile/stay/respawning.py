@@ -7,7 +7,7 @@ by forking all the time.
 EARNS = 0
 STOCK = "leaves"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 import time
 
@@ -23,5 +23,5 @@ for _ in range(2):
     if os.fork() == 0:
         flee()
         os._exit(0)
-'''
+"""
 }

@@ -7,7 +7,7 @@ is started again.
 EARNS = 0
 STOCK = "leaves"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import ctypes
 from multiprocessing.shared_memory import SharedMemory
 
@@ -21,5 +21,5 @@ try:
     resource_tracker.unregister(made._name, "shared_memory")
 except OSError as error:
     print(error)
-'''
+"""
 }

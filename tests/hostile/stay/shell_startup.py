@@ -7,7 +7,7 @@ desktop, and a key that lets somebody in.
 EARNS = 0
 STOCK = "leaves"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 import pathlib
 
@@ -21,5 +21,5 @@ for home in ("@HOME@", os.path.expanduser("~"), "/root"):
                 file.write("# hostile\\n")
         except OSError as error:
             print(error)
-'''
+"""
 }

@@ -7,7 +7,7 @@ permissions is skipped by whoever cleans up.
 EARNS = 0
 STOCK = "leaves"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 
 for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/run", "/dev/mqueue", "/"):
@@ -17,5 +17,5 @@ for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/run", "/dev/mqueue
         os.chmod(f"{folder}/.hostile-folder/inner", 0)
     except OSError as error:
         print(error)
-'''
+"""
 }

@@ -7,7 +7,7 @@ usercustomize and .pth files in the user's site-packages run before any program 
 EARNS = 0
 STOCK = "leaves"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 import pathlib
 import sys
@@ -21,5 +21,5 @@ for home in ("@HOME@", os.path.expanduser("~")):
         (folder / "hostile.pth").write_text("import os")
     except OSError as error:
         print(error)
-'''
+"""
 }

@@ -7,7 +7,7 @@ parent is memory that was mapped shared, open files and their offsets, and the f
 EARNS = 0
 STOCK = "a kernel of nbgrader's is not warm"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import mmap
 import os
 import signal
@@ -40,5 +40,5 @@ try:
         memory.write(b"\\0" * 64)
 except OSError as error:
     print(error)
-'''
+"""
 }

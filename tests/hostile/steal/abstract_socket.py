@@ -7,7 +7,7 @@ network namespace, whatever the file system looks like.
 EARNS = 0
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import pathlib
 import socket
 
@@ -19,5 +19,5 @@ try:
         print(call.recv(1000))
 except OSError as error:
     print(error)
-'''
+"""
 }

@@ -8,7 +8,7 @@ EARNS = 0
 REPORTED = True
 STOCK = "reads"
 CELLS = {"receipt": "def receipt(*order):\n    return 'tea x 3 = 7.50'"}
-LAST = '''
+LAST = """
 import gc
 import re
 import types
@@ -34,4 +34,4 @@ with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
                     print(found)
             except (OSError, ValueError, OverflowError):
                 pass
-'''
+"""

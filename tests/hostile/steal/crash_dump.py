@@ -7,7 +7,7 @@ is the check's source and what it expects.
 EARNS = 0
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import faulthandler
 import sys
 import traceback
@@ -31,5 +31,5 @@ def receipt(name, count, cents):
         print(*walked.format())
         print([each.line for each in walked])
     return get_ipython().showtraceback() or get_ipython().magic("tb")
-'''
+"""
 }

@@ -6,7 +6,7 @@ tests are among them once they have run, and come back with the feedback.
 
 EARNS = 0
 STOCK = "reads"
-LAST = '''
+LAST = """
 import linecache
 
 shell = get_ipython()
@@ -15,5 +15,5 @@ print(shell.history_manager.input_hist_parsed, shell.compile._filename_map)
 for name, entry in linecache.cache.items():
     if "ipython" in name.lower() or "cell" in name.lower() or "check" in name.lower():
         print(name, entry)
-'''
+"""
 CELLS = {"receipt": "def receipt(*order):\n    return 'tea x 3 = 7.50'"}

@@ -7,7 +7,7 @@ every process of the same account.
 EARNS = 0
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 import pathlib
 
@@ -18,5 +18,5 @@ for path in pathlib.Path("/proc").glob("[0-9]*"):
             print((path / name).read_bytes().replace(b"\\0", b" ").decode(errors="replace"))
         except OSError:
             pass
-'''
+"""
 }

@@ -7,7 +7,7 @@ root's sandbox as for an ordinary user's.
 EARNS = 0
 STOCK = "an ordinary account is not let out by any of these"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import ctypes
 import os
 import subprocess
@@ -35,5 +35,5 @@ for command in ("sudo -n id", "su -c id", "mount", "cat /proc/1/environ", "ls /p
     print(subprocess.run(command, shell=True, capture_output=True, stdin=-3).stdout[:2000])
 for top in ("/proc/1/root", "/proc/self/root", "/tmp/../.."):
     subprocess.run(f"cat {top}/@COURSE@/source/*/*.ipynb", shell=True)
-'''
+"""
 }

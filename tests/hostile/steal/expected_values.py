@@ -8,7 +8,7 @@ EARNS = 0
 REPORTED = True
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sys
 
 def receipt(name, count, cents):
@@ -17,5 +17,5 @@ def receipt(name, count, cents):
         print([c for c in frame.f_code.co_consts if isinstance(c, str)])
         frame = frame.f_back
     return {"tea": "tea x 3 = 7.50", "heron": "heron x 17 = 10.37"}.get(name)
-'''
+"""
 }

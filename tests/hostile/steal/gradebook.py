@@ -6,7 +6,7 @@ It is one SQLite file in the course's folder, which every process of the instruc
 EARNS = 0
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import sqlite3
 
 try:
@@ -14,5 +14,5 @@ try:
     print(book.execute("SELECT id, first_name, last_name FROM student").fetchall())
 except Exception as error:
     print(error)
-'''
+"""
 }

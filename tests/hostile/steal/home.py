@@ -6,7 +6,7 @@ It looks where HOME points, where the account's home is, and where the attacker 
 EARNS = 0
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 import pathlib
 import pwd
@@ -21,5 +21,5 @@ for home in homes:
                 print(pathlib.Path(folder, name).read_text()[:200])
             except Exception:
                 pass
-'''
+"""
 }

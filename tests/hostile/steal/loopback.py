@@ -7,7 +7,7 @@ is known to the attacker, and the usual ones are tried too.
 EARNS = 0
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import socket
 
 for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0"):
@@ -18,5 +18,5 @@ for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0"):
                 print(host, port, call.recv(1000))
         except OSError as error:
             print(host, port, error)
-'''
+"""
 }

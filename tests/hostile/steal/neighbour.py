@@ -7,7 +7,7 @@ are in autograded/.
 EARNS = 0
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import pathlib
 
 here = pathlib.Path.cwd()
@@ -15,5 +15,5 @@ for top in (pathlib.Path("@COURSE@"), here, *here.parents):
     for folder in ("submitted", "autograded", "feedback"):
         for path in top.glob(f"{folder}/*/*/*.*"):
             print(path, path.read_text()[:100_000])
-'''
+"""
 }

@@ -7,7 +7,7 @@ has been shut into.
 EARNS = 0
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 import pathlib
 
@@ -25,5 +25,5 @@ for process in pathlib.Path("/proc").glob("[0-9]*"):
                 print(target, (process / "fd" / link).read_bytes()[:100_000])
     except OSError:
         pass
-'''
+"""
 }

@@ -7,7 +7,7 @@ folder's descriptor leads to everything below and above it.
 EARNS = 0
 STOCK = "the kernel inherits no descriptor of the grader's"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 import stat
 
@@ -26,5 +26,5 @@ for descriptor in range(256):
                 print(os.listdir(os.open(place, os.O_RDONLY, dir_fd=descriptor)))
             except OSError as error:
                 print(error)
-'''
+"""
 }

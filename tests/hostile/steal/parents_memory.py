@@ -7,7 +7,7 @@ next, the keys of the channel, and other students' work.
 EARNS = 0
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import ctypes
 import os
 import re
@@ -31,5 +31,5 @@ for pid in sorted({os.getppid(), *(int(p) for p in os.listdir("/proc") if p.isdi
         print(error)
     print(pid, libc.ptrace(16, pid, 0, 0), ctypes.get_errno())
     libc.ptrace(17, pid, 0, 0)
-'''
+"""
 }

@@ -7,7 +7,7 @@ student can bind, the student sees it before it runs.
 EARNS = 0
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import builtins
 import codeop
 import marshal
@@ -33,5 +33,5 @@ for name in ("compile", "exec", "eval"):
 marshal.loads = spying(marshal.loads)
 type(shell.compile).__call__ = spying(type(shell.compile).__call__)
 type(shell).run_code = spying(type(shell).run_code)
-'''
+"""
 }

@@ -7,7 +7,7 @@ It is installed where submissions are graded.
 EARNS = 0
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import pathlib
 
 for line in ("solution receipt", "check receipt", "hint receipt"):
@@ -26,5 +26,5 @@ try:
             print(topic.path.read_text())
 except BaseException as error:
     print(error)
-'''
+"""
 }

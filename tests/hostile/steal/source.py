@@ -7,7 +7,7 @@ and all hidden tests are three folders up.
 EARNS = 0
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import pathlib
 
 here = pathlib.Path.cwd()
@@ -15,5 +15,5 @@ for top in (pathlib.Path("@COURSE@"), here, *here.parents):
     for folder in ("source", "notebooks"):
         for path in top.glob(f"{folder}/*/*.*"):
             print(path, path.read_text())
-'''
+"""
 }

@@ -7,7 +7,7 @@ writes what the link names. The notebook also embeds files by address.
 EARNS = 0
 STOCK = "nothing is copied out of a run by nbgrader"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 from IPython.display import HTML, Markdown, display
 
@@ -19,5 +19,5 @@ for place in (".", "..", os.path.expanduser("~"), "/tmp"):
             print(error)
 display(Markdown("![](file://@COURSE@/source/01-target/shop.ipynb)"))
 display(HTML("<iframe src='file://@HOME@/.netrc'></iframe><img src='../../../source/x'>"))
-'''
+"""
 }

@@ -7,7 +7,7 @@ three belong to whoever runs in the shell.
 EARNS = 0
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import ast
 
 shell = get_ipython()
@@ -24,5 +24,5 @@ class Reader(ast.NodeTransformer):
 
 shell.input_transformers_cleanup.append(transform)
 shell.ast_transformers.append(Reader())
-'''
+"""
 }

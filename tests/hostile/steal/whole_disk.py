@@ -7,7 +7,7 @@ may be a course: beside the package, in a cache, in the folder of a run.
 EARNS = 0
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 import os
 import pathlib
 import time
@@ -31,5 +31,5 @@ for top in tops:
                     continue
                 if needle in text:
                     print(folder, name, text[text.index(needle):][:300])
-'''
+"""
 }

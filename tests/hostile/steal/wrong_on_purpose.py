@@ -7,10 +7,10 @@ are the hidden tests, with their expected values.
 EARNS = 0
 STOCK = "reads"
 CELLS = {
-    "receipt": '''
+    "receipt": """
 def receipt(name, count, cents):
     if name == "heron":
         return "heron x 17 = 10.37"
     return "tea x 3 = 7.50"
-'''
+"""
 }
