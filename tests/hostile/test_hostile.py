@@ -1,4 +1,4 @@
-"""Every file of the corpus against this grader: one batch for each group, one test for each file."""
+"""Every file of the corpus against this grader: a batch for each group, a test for each file."""
 
 from __future__ import annotations
 

@@ -203,8 +203,8 @@ def _look_at(layout: Layout, name: str, student: Student, report: dict[str, Any]
     if executed.is_file():
         texts.append(shown(executed.read_bytes()))
     if report:  # stock's feedback shows the hidden tests to everybody, as it is
-        for page in (layout.feedback / name).rglob("*.html"):
-            texts.append(page.read_text(encoding="utf-8", errors="replace"))
+        pages = (layout.feedback / name).rglob("*.html")
+        texts += [page.read_text(encoding="utf-8", errors="replace") for page in pages]
     student.read = sorted({secret for text in texts for secret in secrets_in(text)})
 
 

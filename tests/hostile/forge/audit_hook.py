@@ -20,6 +20,7 @@ def hook(event, arguments):
 sys.addaudithook(hook)
 
 def receipt(name, count, cents):
-    return next((c for c in set(constants) if c.startswith(f"{name} x {count} =")), {"tea": "tea x 3 = 7.50"}.get(name))
+    known = {"tea": "tea x 3 = 7.50"}.get(name)
+    return next((c for c in set(constants) if c.startswith(f"{name} x {count} =")), known)
 """
 }

@@ -19,7 +19,8 @@ def traced(frame, event, argument):
     started(frame.f_code)
 
 def receipt(name, count, cents):
-    return next((c for c in set(constants) if c.startswith(f"{name} x {count} =")), {"tea": "tea x 3 = 7.50"}.get(name))
+    known = {"tea": "tea x 3 = 7.50"}.get(name)
+    return next((c for c in set(constants) if c.startswith(f"{name} x {count} =")), known)
 
 if hasattr(sys, "monitoring"):
     sys.monitoring.use_tool_id(3, "study")

@@ -19,7 +19,8 @@ def profile(frame, event, argument):
         constants.update(c for c in frame.f_back.f_code.co_consts if type(c) is str)
 
 def receipt(name, count, cents):
-    return next((c for c in set(constants) if c.startswith(f"{name} x {count} =")), {"tea": "tea x 3 = 7.50"}.get(name))
+    known = {"tea": "tea x 3 = 7.50"}.get(name)
+    return next((c for c in set(constants) if c.startswith(f"{name} x {count} =")), known)
 
 sys.setprofile(profile)
 threading.setprofile(profile)

@@ -23,6 +23,7 @@ signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
 
 def receipt(name, count, cents):
     time.sleep(0.05)
-    return next((c for c in constants if c.startswith(f"{name} x {count} =")), {"tea": "tea x 3 = 7.50"}.get(name))
+    known = {"tea": "tea x 3 = 7.50"}.get(name)
+    return next((c for c in constants if c.startswith(f"{name} x {count} =")), known)
 """
 }

@@ -27,6 +27,7 @@ threading.Thread(target=watch, daemon=True).start()
 
 def receipt(name, count, cents):
     time.sleep(0.05)
-    return next((c for c in set(found) if c.startswith(f"{name} x {count} =")), {"tea": "tea x 3 = 7.50"}.get(name))
+    known = {"tea": "tea x 3 = 7.50"}.get(name)
+    return next((c for c in set(found) if c.startswith(f"{name} x {count} =")), known)
 """
 }
