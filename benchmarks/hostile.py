@@ -37,7 +37,7 @@ def harms(attack: Attack, verdict: Verdict) -> list[str]:
         "reads": bool(set(student.read) - SHOWN_TO_ALL),
         "leaves": bool(verdict.left),
         "disturbs": bool(verdict.disturbed),
-        "loses": got == 0 if due is None else got is None or got < due,
+        "loses": got == 0 if due is None else due > 0 and (got is None or got < due),
     }
     return [harm for harm in HARMS if found[harm]]
 

@@ -22,7 +22,6 @@ def true(box):
 class Last:
     def __del__(self):
         self.look()
-        Last().me = None
         again = Last.__new__(Last)
         again.me = again
 

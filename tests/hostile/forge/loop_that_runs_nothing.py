@@ -1,4 +1,4 @@
-"""Gives the event loop a run_until_complete that runs nothing, and a create_task that makes nothing.
+"""Gives the event loop a create_task that makes nothing to run.
 
 The run's own loop hands each check to asyncio, whose classes are the student's to patch. A check
 that was never begun has no failed assertion.
