@@ -17,13 +17,25 @@ from onsite.grading.grade import grade_module
 from onsite.grading.result import Limits
 
 LIMITS = Limits(
-    seconds_per_cell=2.5, seconds=12, memory_bytes=256 << 20, output_bytes=1 << 20, processes=64
+    seconds_per_cell=2.5,
+    seconds=12,
+    memory_bytes=256 << 20,
+    output_bytes=1 << 20,
+    processes=64,
+    disk_bytes=128 << 20,
+    file_bytes=64 << 20,
 )
 
 
 def main(root: Path) -> None:
     """Grade everything that was handed in."""
     layout = Layout(root)
+    import functools
+
+    from onsite.grading import grader
+    from onsite.grading.sandbox import bubblewrap
+
+    grader.Runner = functools.partial(grader.Runner, sandbox=bubblewrap.find())
     grades = grade_module(layout, MODULE, limits=LIMITS)
     for grade in grades:
         write_feedback(layout, MODULE, grade.student)
