@@ -32,10 +32,10 @@ def main(root: Path) -> None:
     layout = Layout(root)
     import functools
 
-    from onsite.grading import grader
+    from onsite.grading import grade as module
     from onsite.grading.sandbox import bubblewrap
 
-    grader.Runner = functools.partial(grader.Runner, sandbox=bubblewrap.find())
+    module.Grader = functools.partial(module.Grader, sandbox=bubblewrap.find())
     grades = grade_module(layout, MODULE, limits=LIMITS)
     for grade in grades:
         write_feedback(layout, MODULE, grade.student)
