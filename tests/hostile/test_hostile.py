@@ -12,6 +12,7 @@ import pytest
 from tests.hostile import batch
 from tests.hostile.arena import bubblewrap
 from tests.hostile.corpus import GROUPS, Attack, CorpusError, attacks, read
+from tests.hostile.course import FULL
 from tests.hostile.watch import Student, Verdict
 
 from onsite.errors import OnsiteError
@@ -19,16 +20,13 @@ from onsite.errors import OnsiteError
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 #: For a whole group; each submission has its own, shorter limits.
 SECONDS = 420.0
+Once = Callable[[str, Callable[[], bytes]], bytes]
 Judge = Callable[[str], Verdict]
 
 
 @pytest.fixture(scope="session")
-def judge(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Judge:
-    """What came of a group's batch, which is graded once also when several processes test."""
-    try:
-        bubblewrap()
-    except OnsiteError as error:
-        pytest.skip(f"hostile code is run only inside an arena: {error}")
+def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
+    """Has work done once, also when several processes test."""
     top = tmp_path_factory.getbasetemp()
     top = top if worker_id == "master" else top.parent
 
@@ -40,14 +38,28 @@ def judge(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Judge:
                 path.write_bytes(work())
             return path.read_bytes()
 
-    def course() -> bytes:
-        return once("course.tar", lambda: batch.prepare(tmp_path_factory.mktemp("hostile") / "c"))
+    return once
+
+
+@pytest.fixture(scope="session")
+def course(tmp_path_factory: pytest.TempPathFactory, once: Once) -> bytes:
+    """The course that is attacked, as tar."""
+    try:
+        bubblewrap()
+    except OnsiteError as error:
+        pytest.skip(f"hostile code is run only inside an arena: {error}")
+    return once("course.tar", lambda: batch.prepare(tmp_path_factory.mktemp("hostile") / "course"))
+
+
+@pytest.fixture(scope="session")
+def judge(course: bytes, once: Once) -> Judge:
+    """What came of a group's batch."""
 
     def of(group: str) -> Verdict:
         members = [attack for attack in attacks() if attack.group == group]
 
         def work() -> bytes:
-            verdict = batch.grade(course(), "onsite", members, SECONDS)
+            verdict = batch.grade(course, "onsite", members, SECONDS)
             return json.dumps(dataclasses.asdict(verdict)).encode()
 
         said = json.loads(once(group, work))
@@ -73,6 +85,26 @@ def test_nobody_else_is_touched_and_nothing_stays(group: str, judge: Judge) -> N
     verdict = judge(group)
     assert verdict.disturbed == [], verdict.log
     assert verdict.left == []
+
+
+def test_the_same_files_harm_stock_nbgrader(course: bytes) -> None:
+    # One for each harm, none of which hides another's; benchmarks/hostile.py has all of them.
+    harms = {
+        "break-os-exit": "loses",
+        "forge-skip-execution-tag": "earns",
+        "stay-course-config": "disturbs",
+        "stay-ipython-startup": "leaves",
+        "steal-source": "reads",
+    }
+    some = [attack for attack in attacks() if attack.id in harms]
+    assert {attack.id: attack.stock for attack in some} == harms
+    verdict = batch.grade(course, "stock", some, SECONDS)
+    assert verdict.students["break-os-exit"].points is None
+    assert (verdict.students["forge-skip-execution-tag"].points or 0) > 0
+    assert "source/01-target/shop.ipynb was changed" in verdict.disturbed
+    assert any("00-hostile.py" in path for path in verdict.left)
+    assert "solution" in verdict.students["steal-source"].read
+    assert verdict.students["a-first"].points == FULL
 
 
 def test_there_are_enough_of_each_group() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -46,8 +47,8 @@ from tests.hostile.course import (
 from onsite.course.layout import Layout
 from onsite.grading.child import PR_SET_CHILD_SUBREAPER, prctl
 
-#: Every file that an attack plants has this in its name or in its text.
-MARK = "hostile"
+#: Every file that an attack plants has one of these in its name or in its text.
+MARK, MARKED = "hostile", re.compile(rb"# hostile|hostile = True")
 #: An honest student comes before, after, and behind every so many hostile ones.
 STRIDE = 8
 SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - where attacks plant files
@@ -271,7 +272,7 @@ def _files_left(places: Places) -> list[str]:
 
 def _has_mark(path: Path) -> bool:
     try:
-        return path.is_file() and MARK.encode() in path.read_bytes()[: 1 << 20]
+        return path.is_file() and MARKED.search(path.read_bytes()) is not None
     except OSError:
         return False
 

@@ -5,7 +5,7 @@ always passes very high, before the scores are written.
 """
 
 EARNS = 2
-STOCK = "earns"
+STOCK = "disturbs"
 CELLS = {
     "receipt": """
 import sqlite3

@@ -5,7 +5,7 @@ A grader that goes on as if nothing had happened believes less, or more, than it
 """
 
 EARNS = 0
-STOCK = "nbgrader's sockets expect signed messages and drop these"
+STOCK = "disturbs"
 CELLS = {
     "receipt": """
 import os

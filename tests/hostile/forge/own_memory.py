@@ -6,7 +6,7 @@ to its comparison. It is exchanged for that of another type, which compares diff
 
 EARNS = 0
 REPORTED = True
-STOCK = "the pointer that it needs is not at hand without ctypes"
+STOCK = "earns"
 CELLS = {
     "receipt": """
 import os

@@ -5,7 +5,7 @@ clear_output, so that what was shown is gone.
 """
 
 EARNS = 0
-STOCK = "the error output was sent before, and nbgrader keeps it"
+STOCK = "earns"
 CELLS = {
     "receipt": """
 from IPython.display import clear_output
