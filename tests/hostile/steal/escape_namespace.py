@@ -5,7 +5,7 @@ root's sandbox as for an ordinary user's.
 """
 
 EARNS = 0
-STOCK = "an ordinary account is not let out by any of these"
+STOCK = "reads"
 CELLS = {
     "receipt": """
 import ctypes
