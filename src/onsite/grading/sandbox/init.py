@@ -6,6 +6,9 @@ network and System V IPC of the run's own, one bounded file system in memory for
 writes, an unprivileged account in a user namespace of the run's own. Then it gives up every right
 and forks the run, in which `enclose` returns. Init itself never returns and runs nothing of the
 notebook's; the run can neither look into it nor signal it.
+
+Every page of memory that is touched here is copied first, which is most of the time that this
+takes: hence bare calls of the system, and nothing computed that could be before the fork.
 """
 
 from __future__ import annotations
@@ -16,8 +19,8 @@ import resource
 import select
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from onsite.grading.ended import Ended
 from onsite.grading.result import Passed
@@ -49,27 +52,48 @@ class Bounds:
     disk_bytes: int
 
 
-def enclose(bounds: Bounds, account: tuple[int, int] | None, report: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all runs of a sandbox have in common, made once: see `make_plan`."""
+
+    account: tuple[int, int] | None
+    """The user and group to be outside; None: whoever the warm process is."""
+    links: tuple[tuple[str, str], ...]
+    """What servers may begin with: where it is, and where a run finds it."""
+    program: seccomp.Program
+
+
+def make_plan(account: tuple[int, int] | None) -> Plan:
+    """Look at what the sandbox shows; a run's account may not do that in all of the folders."""
+    links = [
+        (f"{SHARED}/{name}/{found}", f"{SERVICES}/{name}/{found}")
+        for name in ("templates", "packages")
+        for found in os.listdir(f"{SHARED}/{name}")  # noqa: PTH208
+        if not found.startswith(".")
+    ]
+    return Plan(account, tuple(links), seccomp.program())
+
+
+def enclose(plan: Plan, bounds: Bounds, report: int) -> None:
     """Become the run's init, and return in the run.
 
     Args:
+        plan: what it has in common with others.
         bounds: its limits.
-        account: the user and group to be outside; None: whoever this process is already.
         report: where the `Ended` is written; it is closed in the run.
     """
     # before anybody can send them: without a handler an init never gets them
     wake, alarm = _catch(signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
     try:
-        shared = _shared()
         proc = _make_system(bounds)
-        become_student(account)
-        _make_folders(shared)
+        become_student(plan.account)
+        _make_folders(plan.links)
         run = os.fork()
     except BaseException as error:
         _say(report, Ended(fault=str(error) or repr(error)))
         os._exit(1)
     if run == 0:
-        _become_run(wake, alarm, report, proc)
+        _become_run(plan.program, wake, alarm, report, proc)
         return
     try:
         kernel.keep_capabilities(kernel.KILL | kernel.TRACE)
@@ -105,9 +129,10 @@ def _make_system(bounds: Bounds) -> int:
     # A file takes some memory even when it is empty.
     size = f"size={bounds.disk_bytes},nr_inodes={bounds.disk_bytes // (4 * _KIB)},mode=1777"
     kernel.mount("tmpfs", FOLDER, "tmpfs", bare, size)
-    Path(FOLDER, ".shm").mkdir(mode=0o777)
-    Path(FOLDER, ".shm").chmod(0o1777)
-    kernel.mount(f"{FOLDER}/.shm", "/dev/shm", None, kernel.BIND)  # noqa: S108
+    shm = f"{FOLDER}/.shm"
+    os.mkdir(shm)  # noqa: PTH102
+    os.chmod(shm, 0o1777)  # noqa: PTH101, S103
+    kernel.mount(shm, "/dev/shm", None, kernel.BIND)  # noqa: S108
     # else a run could open the terminals of others
     options = "newinstance,ptmxmode=0666,mode=620"
     kernel.mount("devpts", "/dev/pts", "devpts", kernel.NO_SETUID | kernel.NO_PROGRAMS, options)
@@ -127,22 +152,15 @@ def become_student(account: tuple[int, int] | None) -> None:
     kernel.set_dumpable(False)
 
 
-def _shared() -> list[Path]:
-    """What servers may begin with; the run's account may not look for it in all of the folders."""
-    return [
-        found for name in ("templates", "packages") for found in Path(SHARED, name).glob("[!.]*")
-    ]
-
-
-def _make_folders(shared: list[Path]) -> None:
+def _make_folders(links: Sequence[tuple[str, str]]) -> None:
     """Make what a run finds in `FOLDER`: room for its work, and what servers may begin with."""
     for name in ("work", "home", "tmp", "services", "services/templates", "services/packages"):
-        Path(FOLDER, name).mkdir(mode=0o700)
-    for place in shared:  # one link for each, since a run may add to them
-        Path(SERVICES, place.parent.name, place.name).symlink_to(place)
+        os.mkdir(f"{FOLDER}/{name}", 0o700)  # noqa: PTH102
+    for place, link in links:  # one for each, since a run may add to them
+        os.symlink(place, link)  # noqa: PTH211
 
 
-def _become_run(*of_init: int) -> None:
+def _become_run(program: seccomp.Program, *of_init: int) -> None:
     signal.set_wakeup_fd(-1)
     for descriptor in of_init:
         os.close(descriptor)
@@ -152,8 +170,8 @@ def _become_run(*of_init: int) -> None:
     kernel.keep_capabilities(0)
     kernel.set_dumpable(True)
     # When the machine has no memory left, it is a run that has to go, not what grades it.
-    Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    seccomp.install()
+    kernel.write("/proc/self/oom_score_adj", "1000")
+    seccomp.install(program)
 
 
 def _watch(run: int, bounds: Bounds, wake: int, proc: int) -> Ended:

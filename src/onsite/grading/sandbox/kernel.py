@@ -7,7 +7,6 @@ import fcntl
 import os
 import socket
 import struct
-from pathlib import Path
 
 # from <linux/sched.h>
 NEW_MOUNTS = 0x00020000
@@ -95,9 +94,18 @@ def map_account(inside: int, uid: int, gid: int) -> None:
     """
     # a change of user makes the files below /proc/self root's
     set_dumpable(True)
-    Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-    Path("/proc/self/uid_map").write_text(f"{inside} {uid} 1", encoding="ascii")
-    Path("/proc/self/gid_map").write_text(f"{inside} {gid} 1", encoding="ascii")
+    write("/proc/self/setgroups", "deny")
+    write("/proc/self/uid_map", f"{inside} {uid} 1")
+    write("/proc/self/gid_map", f"{inside} {gid} 1")
+
+
+def write(path: str, text: str) -> None:
+    """Write to one of the kernel's files, which take a text only in one piece."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
 
 
 def set_dumpable(value: bool) -> None:
@@ -107,9 +115,9 @@ def set_dumpable(value: bool) -> None:
 
 def give_up_gaining() -> None:
     """Never gain a right again, neither by a set-user-id program nor by a capability's return."""
-    last = int(Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="ascii"))
-    for number in range(last + 1):
-        _check(_libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0), "PR_CAPBSET_DROP")
+    number = 0
+    while _libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0) == 0:  # until there is none of that number
+        number += 1
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "PR_SET_NO_NEW_PRIVS")
 
 

@@ -61,6 +61,8 @@ _SET_FILTER, _KEEP_SPECULATION = 1, 4
 _X32 = 0x40000000
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 
+_libc = ctypes.CDLL(None, use_errno=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -92,21 +94,34 @@ def build(machine: Machine) -> list[Instruction]:
     return [*made, (_RETURN, 0, 0, _ALLOW)]
 
 
-def install() -> None:
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The filter for this machine as the kernel takes it."""
+
+    call: int
+    """The number of the system call `seccomp` here."""
+    memory: ctypes.Array[ctypes.c_char]
+    size: int
+
+
+def program() -> Program:
+    """Translate the filter for this machine."""
+    machine = MACHINES[platform.machine()]
+    made = build(machine)
+    code = b"".join(struct.pack("HBBI", *instruction) for instruction in made)
+    memory = ctypes.create_string_buffer(code, len(code))
+    return Program(machine.calls["seccomp"], memory, len(made))
+
+
+def install(program: Program) -> None:
     """Put this thread, and whatever it starts, under the filter for good.
 
     Raises:
         OSError: the kernel refuses.
     """
-    machine = MACHINES[platform.machine()]
-    made = build(machine)
-    code = b"".join(struct.pack("HBBI", *instruction) for instruction in made)
-    memory = ctypes.create_string_buffer(code, len(code))
-    program = struct.pack("HxxxxxxP", len(made), ctypes.addressof(memory))
-    libc = ctypes.CDLL(None, use_errno=True)
+    filtered = struct.pack("HxxxxxxP", program.size, ctypes.addressof(program.memory))
     # by its number: libc has no function for it, and prctl cannot keep branch prediction
-    number = machine.calls["seccomp"]
-    if libc.syscall(ctypes.c_long(number), _SET_FILTER, _KEEP_SPECULATION, program) != 0:
+    if _libc.syscall(ctypes.c_long(program.call), _SET_FILTER, _KEEP_SPECULATION, filtered) != 0:
         raise OSError(ctypes.get_errno(), f"seccomp: {os.strerror(ctypes.get_errno())}")
 
 

@@ -29,7 +29,7 @@ class SandboxedZygote(Zygote):
         self, shell: NotebookShell, control: socket.socket, account: tuple[int, int] | None
     ) -> None:
         super().__init__(shell, control)
-        self._account = account
+        self._plan = init.make_plan(account)
         self._namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
     def _spawn(self) -> int:
@@ -44,7 +44,7 @@ class SandboxedZygote(Zygote):
 
     def _enclose(self, request: dict[str, Any], channel: int, life: int) -> None:
         kernel.close_all_but(0, 1, 2, channel, life)
-        init.enclose(init.Bounds(**request["bounds"]), self._account, life)
+        init.enclose(self._plan, init.Bounds(**request["bounds"]), life)
 
     def _end(self, run: int) -> None:
         """Have the run's init end the run, and say so; when it does not, nothing is left either."""
