@@ -18,12 +18,10 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
 from onsite.course.layout import Layout
 from onsite.files import write_atomically
+from onsite.grading.colour import coloured
 from onsite.grading.gradebook import database, nbgrader_config
 from onsite.grading.marks import read_marks
 from onsite.grading.report import TopicReport, report
@@ -102,7 +100,7 @@ def _environment() -> Environment:
         line=_line,
         markdown=_prose,
         answer=_answer,
-        python=_python,
+        code=_code,
     )
     style = (Path(__file__).parent / "templates" / "feedback.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -139,15 +137,10 @@ def _answer(text: str) -> Markup:
     return Markup(_without_links().render(kept)) + left_out  # noqa: S704 - it escapes
 
 
-@cache
-def _highlighting() -> tuple[PythonLexer, HtmlFormatter]:
-    return PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)
-
-
-def _python(source: str) -> Markup:
-    """Python with a span around each token, whose text Pygments escapes."""
+def _code(source: str) -> Markup:
+    """A student's Python."""
     kept, left_out = _cut(source)
-    return Markup(highlight(kept, *_highlighting())) + left_out  # noqa: S704
+    return coloured(kept) + left_out
 
 
 def _ticks(text: str) -> Markup:
