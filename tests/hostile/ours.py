@@ -37,8 +37,7 @@ def main(root: Path) -> None:
 
     module.Grader = functools.partial(module.Grader, sandbox=bubblewrap.find())
     grades = grade_module(layout, MODULE, limits=LIMITS)
-    for grade in grades:
-        write_feedback(layout, MODULE, grade.student)
+    write_feedback(layout, MODULE, [grade.student for grade in grades])
     json.dump([grade.report() for grade in grades], sys.stdout)
 
 
