@@ -303,15 +303,20 @@ class Referee:
         """The name of the student's class if `value`, or what it consists of, decides itself."""
         left = _SEARCHED
         todo: list[Any] = [value]
-        while todo and left:
-            left -= 1
+        while todo and left > 0:
             one = todo.pop()
             kind = type(one)
             if kind in SCALARS:
                 continue
             if name := self._defines(kind, names):
                 return name
-            todo += _parts(one, kind)
+            # A library's object is not looked into: it may be connected with everything.
+            parts = _contents(one, kind)
+            if parts is None and id(kind) in self._owned:
+                parts = _attributes_of(one, kind)
+            if parts:
+                left -= len(parts)
+                todo += parts[:_SEARCHED]
         return ""
 
     # --- the line
@@ -371,15 +376,17 @@ def _steps(operators: Any, operands: Any) -> list[tuple[Any, Any, Any]]:
     ]
 
 
-def _parts(value: Any, kind: type) -> list[Any]:
-    """What an object consists of, got without running any code of its class."""
+def _contents(value: Any, kind: type) -> list[Any] | None:
+    """What a built-in container holds, got without any code of its class; None if it is none."""
     for base in _mro(kind):
         if base in _CONTENTS:
-            parts: list[Any] = _CONTENTS[base](value)
-            return [part for part in parts if type(part) not in SCALARS]
-    if kind is CodeType or not _flags(kind) & _HEAP_TYPE or issubclass(kind, type):
-        return []
-    parts = []
+            return [part for part in _CONTENTS[base](value) if type(part) not in SCALARS]
+    return None
+
+
+def _attributes_of(value: Any, kind: type) -> list[Any]:
+    """The values of an object's attributes, got without any code of its class."""
+    parts: list[Any] = []
     plain = True
     for ancestor in _mro(kind):
         for member in _namespace(ancestor).values():
