@@ -50,8 +50,9 @@ def ids(notebook: NotebookNode) -> list[str]:
     return [cell.metadata.get("nbgrader", {}).get("grade_id", "-") for cell in notebook.cells]
 
 
-def submit(notebook: NotebookNode) -> NotebookNode:
-    return read_submission(nbformat.writes(notebook).encode())
+def restored_from(submitted: NotebookNode, original: NotebookNode) -> NotebookNode:
+    restored = restore(read_submission(nbformat.writes(submitted).encode()), original)
+    return nbformat.from_dict(json.loads(restored.to_bytes()))
 
 
 def test_a_master_has_hidden_tests_but_no_solution(original: NotebookNode) -> None:
@@ -68,7 +69,7 @@ def test_locked_text_points_and_tags_come_from_source(original: NotebookNode) ->
     check.source = "assert True"
     check.metadata.nbgrader.update(points=100, locked=False, solution=True)
     check.metadata["tags"] = ["raises-exception"]
-    restored = restore(submit(submitted), original)
+    restored = restored_from(submitted, original)
     assert restored.cells[3].source == "def double(n): return n + n"
     assert restored.cells[4].source == original.cells[4].source
     assert restored.cells[4].metadata == original.cells[4].metadata
@@ -78,7 +79,7 @@ def test_types_come_from_source(original: NotebookNode) -> None:
     submitted = copy.deepcopy(original)
     submitted.cells[4]["cell_type"] = "markdown"
     del submitted.cells[4]["outputs"], submitted.cells[4]["execution_count"]
-    restored = restore(submit(submitted), original)
+    restored = restored_from(submitted, original)
     assert restored.cells[4].cell_type == "code"
     assert restored.cells[4].outputs == []
     nbformat.validate(restored)
@@ -99,7 +100,7 @@ def test_missing_cells_come_back_in_their_place(
 ) -> None:
     submitted = copy.deepcopy(original)
     submitted.cells = [submitted.cells[index] for index in kept]
-    restored = restore(submit(submitted), original)
+    restored = restored_from(submitted, original)
     assert ids(restored) == expected
     nbformat.validate(restored)
 
@@ -110,7 +111,7 @@ def test_the_first_of_two_copies_counts(original: NotebookNode) -> None:
     second = copy.deepcopy(submitted.cells[3])
     second.source = "second"
     submitted.cells.append(second)
-    restored = restore(submit(submitted), original)
+    restored = restored_from(submitted, original)
     assert ids(restored) == ["-", "setup", "-", "double", "double-check-1", "-"]
     assert [restored.cells[3].source, restored.cells[5].source] == ["first", "second"]
     assert len({cell.id for cell in restored.cells}) == len(restored.cells)
@@ -121,7 +122,7 @@ def test_extra_and_reordered_cells_stay_as_the_student_has_them(original: Notebo
     submitted.cells = submitted.cells[::-1]
     submitted.cells.insert(0, new_code_cell("helper = 1"))
     submitted.cells.insert(0, graded("invented", "assert True", grade=True, points=50))
-    restored = restore(submit(submitted), original)
+    restored = restored_from(submitted, original)
     assert ids(restored) == ["-", "-", "double-check-1", "double", "-", "setup", "-"]
     assert "nbgrader" not in restored.cells[0].metadata
 
@@ -134,7 +135,7 @@ def test_demos_and_magics_are_told_from_the_rest(original: NotebookNode) -> None
         )
     # A check that calls itself a demo is run all the same.
     submitted.cells[4].metadata["onsite"] = {"role": "demo", "name": "not me"}
-    restored = restore(submit(submitted), original)
+    restored = restore(read_submission(nbformat.writes(submitted).encode()), original)
     assert demos(restored) == {2}
     assert magics(restored) == {6}
 
@@ -170,22 +171,33 @@ def test_older_and_odd_notebooks_are_read() -> None:
     old = nbformat.v3.new_notebook(
         worksheets=[nbformat.v3.new_worksheet(cells=[nbformat.v3.new_code_cell(input="x = 1")])]
     )
-    assert read_submission(json.dumps(old).encode()).cells[0].source == "x = 1"
+    assert read_submission(json.dumps(old).encode())[0]["source"] == "x = 1"
     with_mark = b"\xef\xbb\xbf" + b'{"nbformat": 4, "cells": []}'
-    assert read_submission(with_mark).cells == []
+    assert read_submission(with_mark) == []
     cells = [
         {"cell_type": "code", "source": ["a\n", "b"], "id": "same", "metadata": None},
         {"cell_type": "code", "source": "c", "id": "same", "outputs": "broken"},
         {"cell_type": "raw", "source": "\ud800", "id": "no good!"},
     ]
     read = read_submission(json.dumps({"nbformat": 4, "cells": cells}).encode())
-    nbformat.validate(read)
-    assert [cell.source for cell in read.cells] == ["a\nb", "c", "?"]
-    assert len({cell.id for cell in read.cells}) == 3
+    assert [cell["source"] for cell in read] == ["a\nb", "c", "?"]
+    restored = restore(read, {"cells": [], "metadata": {}})
+    nbformat.validate(nbformat.from_dict(json.loads(restored.to_bytes())))
+    assert len({cell["id"] for cell in restored.cells}) == 3
+
+
+def test_ids_that_look_like_ours() -> None:
+    cells = [
+        {"cell_type": "markdown", "source": "", "id": name}
+        for name in ("a", "a", "restored-0", "restored-1", "a", "restored-0")
+    ]
+    read = read_submission(json.dumps({"nbformat": 4, "cells": cells}).encode())
+    restored = restore(read, {"cells": [], "metadata": {}})
+    assert len({cell["id"] for cell in restored.cells}) == 6
 
 
 def test_unhashable_grade_ids_are_nobodys(original: NotebookNode) -> None:
     submitted = copy.deepcopy(original)
     submitted.cells[1].metadata.nbgrader["grade_id"] = ["setup"]
-    restored = restore(submit(submitted), original)
+    restored = restored_from(submitted, original)
     assert ids(restored)[:2] == ["setup", "-"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader.utils import compute_checksum
 
 from onsite.grading.score import Score, scores, unanswered
@@ -31,10 +31,11 @@ def value(text: str) -> NotebookNode:
         ([value("'words'")], 4),
         ([value("2"), new_output("error", ename="E", evalue="", traceback=[])], 2),
         ([value("1000")], 0),
+        ([new_output("execute_result", {"text/html": "1"}, execution_count=1)], 0),
     ],
 )
 def test_nbgraders_rules(outputs: list[NotebookNode], points: float) -> None:
-    assert scores(new_notebook(cells=[check(*outputs)])) == (Score("check", points, 4),)
+    assert scores([check(*outputs)]) == (Score("check", points, 4),)
 
 
 @pytest.mark.parametrize(("text", "points", "untouched"), [("old", 0, True), ("new", None, False)])
@@ -49,6 +50,6 @@ def test_written_answers(text: str, points: float | None, untouched: bool) -> No
     cell = new_markdown_cell("old", metadata={"nbgrader": meta})
     cell.metadata.nbgrader["checksum"] = compute_checksum(cell)
     cell["source"] = text
-    notebook = new_notebook(cells=[cell, new_code_cell("student's own")])
+    notebook = [cell, new_code_cell("student's own")]
     assert scores(notebook) == (Score("say", points, 2),)
     assert unanswered(notebook) == {"say": untouched}

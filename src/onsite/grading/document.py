@@ -35,6 +35,5 @@ class Document:
 
     def dump(self) -> bytes:
         """The notebook with what was put into its cells, as JSON in UTF-8."""
-        return (json.dumps(self.content, indent=1, ensure_ascii=False) + "\n").encode(
-            "utf-8", "replace"
-        )
+        # Without an indent, which would make it five times as slow.
+        return json.dumps(self.content, ensure_ascii=False).encode("utf-8", "replace")

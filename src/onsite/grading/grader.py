@@ -9,22 +9,29 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
-from typing import Self
-
-import nbformat
-from nbformat import NotebookNode
-from nbgrader.utils import is_grade, is_locked
+from typing import Any, Self
 
 from onsite.course.form import bound_names
 from onsite.grading.assignment import Assignment, assignment_bytes
 from onsite.grading.outcome import Grade, TopicGrade
-from onsite.grading.restore import SubmissionError, demos, magics, read_submission, restore, roles
+from onsite.grading.restore import (
+    Notebook,
+    SubmissionError,
+    demos,
+    is_locked,
+    magics,
+    read_submission,
+    restore,
+    roles,
+)
 from onsite.grading.result import Limits, RunResult
 from onsite.grading.runner import Runner, RunnerError
 from onsite.grading.sandbox import Sandbox
-from onsite.grading.score import scores, unanswered
+from onsite.grading.score import executed_cells, scores, unanswered
 from onsite.grading.servers import shared_servers
 from onsite.grading.submission import Submission
 
@@ -112,7 +119,7 @@ class Grader:
 
 
 def grade_notebook(
-    runner: Runner, topic: str, original: NotebookNode, submission: bytes
+    runner: Runner, topic: str, original: Mapping[str, Any], submission: bytes
 ) -> TopicGrade:
     """Grade one submitted notebook against `restore.master` of its source."""
     try:
@@ -128,22 +135,25 @@ def grade_notebook(
             problem = f"it could not be run: {error}"
             continue
         if not (problem := _broken_setup(notebook, result)):
-            executed = nbformat.reads(result.notebook.decode(), as_version=4)
+            executed = list(executed_cells(notebook, result))
             return TopicGrade(topic, scores(executed), unanswered(executed), result.notebook)
     return TopicGrade(topic, problem=problem)
 
 
-def _run(runner: Runner, notebook: NotebookNode) -> RunResult:
+def _run(runner: Runner, notebook: Notebook) -> RunResult:
     """Run without the demos, which take most of the time and no check depends on.
 
     A student's own code may: when a name is missing that a demo defines (an import, mostly), it is
     all run again with the demos, as nbgrader and the student's own kernel did.
     """
-    data = nbformat.writes(notebook).encode()
-    result = runner.run(data, leave_out=demos(notebook) | magics(notebook), roles=roles(notebook))
+    data = notebook.to_bytes()
+    run = partial(runner.run, data, roles=roles(notebook))
+    result = run(leave_out=demos(notebook) | magics(notebook))
     missing = {name for cell in result.cells for name in _MISSING.findall(cell.error_message)}
-    if missing and any(missing & _names(notebook.cells[index].source) for index in demos(notebook)):
-        return runner.run(data, leave_out=magics(notebook), roles=roles(notebook))
+    if missing and any(
+        missing & _names(notebook.cells[index]["source"]) for index in demos(notebook)
+    ):
+        return run(leave_out=magics(notebook))
     return result
 
 
@@ -154,14 +164,14 @@ def _names(source: str) -> set[str]:
         return set()
 
 
-def _broken_setup(notebook: NotebookNode, result: RunResult) -> str:
+def _broken_setup(notebook: Notebook, result: RunResult) -> str:
     """What failed in the instructor's own preparation, such as a server that did not start."""
     for cell in result.cells:
         original = notebook.cells[cell.index]
-        if cell.status == "error" and is_locked(original) and not is_grade(original):
-            name = original.metadata.nbgrader["grade_id"]
+        nbgrader = original["metadata"].get("nbgrader", {})
+        if cell.status == "error" and is_locked(original) and not nbgrader.get("grade"):
             return (
-                f"{name}, which is not the student's, failed: {cell.error_name}: "
-                + (cell.error_message.strip().split("\n")[0])
+                f"{nbgrader['grade_id']}, which is not the student's, failed: {cell.error_name}: "
+                + cell.error_message.strip().split("\n")[0]
             )
     return ""

@@ -3,19 +3,23 @@
 A submission is read with suspicion, and every cell that nbgrader knows is put back from source/:
 its text when it is locked, its type, points, id and tags always. A cell that is missing comes back
 behind the instructor cell that preceded it; of a cell that is there twice the first one counts.
+
+Cells are plain dicts here, as JSON has them: nbformat's own classes check and copy so much that
+they would be most of the time that a submission takes.
 """
 
 from __future__ import annotations
 
-import copy
 import json
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 from nbgrader.preprocessors import (
     CheckCellMetadata,
     ClearOutput,
@@ -23,7 +27,6 @@ from nbgrader.preprocessors import (
     ComputeChecksums,
     LockCells,
 )
-from nbgrader.utils import is_grade, is_locked, is_solution
 
 from onsite.errors import OnsiteError
 from onsite.grading.referee.judge import Role
@@ -31,12 +34,28 @@ from onsite.grading.referee.judge import Role
 #: A notebook above this is no homework, in bytes and in cells.
 MAX_BYTES, MAX_CELLS = 20 << 20, 2_000
 
-_NEW_CELL: dict[str, Callable[..., NotebookNode]] = {
-    "code": new_code_cell,
-    "markdown": new_markdown_cell,
-    "raw": new_raw_cell,
-}
+#: One cell of a notebook of nbformat 4.5. What is made here is never changed in place.
+Cell = dict[str, Any]
+
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Notebook:
+    """A notebook to be run: valid nbformat 4.5, whatever was handed in."""
+
+    cells: list[Cell]
+    metadata: Mapping[str, Any]
+
+    def to_bytes(self) -> bytes:
+        """The notebook as UTF-8 JSON."""
+        content = {
+            "nbformat": 4,
+            "nbformat_minor": 5,
+            "metadata": self.metadata,
+            "cells": self.cells,
+        }
+        return json.dumps(content).encode()
 
 
 class SubmissionError(OnsiteError):
@@ -62,7 +81,7 @@ def master(source: bytes) -> NotebookNode:
     return notebook
 
 
-def read_submission(data: bytes) -> NotebookNode:
+def read_submission(data: bytes) -> list[Cell]:
     """Read what was handed in, keeping of each cell its type, text, and what nbgrader says of it.
 
     Raises:
@@ -76,7 +95,10 @@ def read_submission(data: bytes) -> NotebookNode:
             content = nbformat.convert(nbformat.from_dict(content), 4)
         if content["nbformat"] != 4:
             raise ValueError
-        cells = [_read_cell(cell) for cell in content["cells"][: MAX_CELLS + 1]]
+        cells = [
+            _read_cell(number, cell)
+            for number, cell in enumerate(content["cells"][: MAX_CELLS + 1])
+        ]
     except UnicodeDecodeError:
         raise SubmissionError("the file is not UTF-8 text") from None
     except RecursionError:
@@ -85,115 +107,130 @@ def read_submission(data: bytes) -> NotebookNode:
         raise SubmissionError("the file is not a Jupyter notebook") from None
     if len(cells) > MAX_CELLS:
         raise SubmissionError(f"the notebook has more than {MAX_CELLS} cells")
-    seen: set[str] = set()
-    for number, cell in enumerate(cells):
-        if cell.id in seen:
-            cell["id"] = f"cell-{number}"
-        seen.add(cell.id)
-    notebook: NotebookNode = new_notebook(cells=cells)
-    return notebook
+    return cells
 
 
-def _read_cell(cell: dict[str, Any]) -> NotebookNode:
-    source = cell["source"]
+def _read_cell(number: int, cell: dict[str, Any]) -> Cell:
+    source, cell_id = cell["source"], cell.get("id")
     text = source if isinstance(source, str) else "".join(source)
-    kept = {
-        name: nbformat.from_dict(value)
-        for name, value in (cell.get("metadata") or {}).items()
-        if name in ("nbgrader", "onsite") and isinstance(value, dict)
+    made: Cell = {
+        "cell_type": cell["cell_type"],
+        "id": cell_id if _is_id(cell_id) else f"cell-{number}",
+        "metadata": _read_metadata(cell.get("metadata") or {}),
+        "source": text if text.isascii() else text.encode("utf-8", "replace").decode(),
     }
-    made: NotebookNode = _NEW_CELL[cell["cell_type"]](
-        text.encode("utf-8", "replace").decode(), metadata=kept
-    )
-    if isinstance(cell.get("id"), str) and _CELL_ID.fullmatch(cell["id"]):
-        made["id"] = cell["id"]
+    if made["cell_type"] == "code":
+        made |= {"execution_count": None, "outputs": []}
+    elif made["cell_type"] not in ("markdown", "raw"):
+        raise ValueError
     return made
 
 
-def restore(submission: NotebookNode, of: NotebookNode) -> NotebookNode:
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and _CELL_ID.fullmatch(value) is not None
+
+
+def _read_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    """What the cell says about itself to nbgrader and to us, without anything nested."""
+    return {
+        name: {key: value for key, value in said.items() if _is_plain(value)}
+        for name in ("nbgrader", "onsite")
+        if isinstance(said := metadata.get(name), dict)
+    }
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def restore(submission: list[Cell], of: Mapping[str, Any]) -> Notebook:
     """The notebook that is run and scored: `submission` with the instructor's cells of a `master`.
 
     Extra cells of the student stay where they are, and the order of the cells is the student's.
     """
-    originals = {cell.metadata.nbgrader["grade_id"]: cell for cell in _known_cells(of)}
+    originals = {cell["metadata"]["nbgrader"]["grade_id"]: cell for cell in _known_cells(of)}
     places: dict[str, int] = {}
-    cells: list[NotebookNode] = []
-    for cell in submission.cells:
-        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+    cells: list[Cell] = []
+    for cell in submission:
+        grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
         if isinstance(grade_id, str) and grade_id in originals and grade_id not in places:
             places[grade_id] = len(cells)
             cells.append(_put_back(originals[grade_id], cell))
         else:
             # Unknown to source/, or a copy: an ordinary cell of the student's.
-            cell = copy.deepcopy(cell)
-            cell.metadata.pop("nbgrader", None)
-            cells.append(cell)
+            own = {name: said for name, said in cell["metadata"].items() if name != "nbgrader"}
+            cells.append({**cell, "metadata": own})
     previous = -1
     for grade_id, original in originals.items():
         if grade_id in places:
             previous = places[grade_id]
             continue
         previous += 1
-        cells.insert(previous, copy.deepcopy(original))
+        cells.insert(previous, dict(original))
         places = {name: at + (at >= previous) for name, at in places.items()}
         places[grade_id] = previous
-    result: NotebookNode = new_notebook(cells=cells, metadata=copy.deepcopy(of.metadata))
-    _make_ids_unique(result.cells)
-    return result
+    return Notebook(with_unique_ids(cells), of["metadata"])
 
 
-def roles(notebook: NotebookNode) -> dict[int, Role]:
+def roles(notebook: Notebook) -> dict[int, Role]:
     """Which code cells of a restored notebook are the instructor's, by place.
 
     A locked cell with points is a check, one without is an instructor's. All others, a cell that
     is solved and then graded by hand among them, are the student's.
     """
     return {
-        index: "check" if is_grade(cell) else "instructor"
+        index: "check" if cell["metadata"]["nbgrader"].get("grade") else "instructor"
         for index, cell in enumerate(notebook.cells)
-        if cell.cell_type == "code" and is_locked(cell) and not is_solution(cell)
+        if cell["cell_type"] == "code" and is_locked(cell)
     }
 
 
-def demos(notebook: NotebookNode) -> frozenset[int]:
+def demos(notebook: Notebook) -> frozenset[int]:
     """The cells that only show something, which grading runs when a submission needs them."""
     return frozenset(
         index for index, cell in enumerate(notebook.cells) if _role(cell) == ("demo", True)
     )
 
 
-def magics(notebook: NotebookNode) -> frozenset[int]:
+def magics(notebook: Notebook) -> frozenset[int]:
     """The learner's own `%check` calls, which grading never runs."""
     return frozenset(
         index for index, cell in enumerate(notebook.cells) if _role(cell) == ("magic", True)
     )
 
 
-def _role(cell: NotebookNode) -> tuple[str, bool]:
+def _role(cell: Cell) -> tuple[str, bool]:
     """A cell's role, and whether a run can do without it: nothing graded, and not `load_ext`."""
-    onsite = cell.metadata.get("onsite", {})
-    spare = "nbgrader" not in cell.metadata and onsite.get("name") != "load"
+    onsite = cell["metadata"].get("onsite", {})
+    spare = "nbgrader" not in cell["metadata"] and onsite.get("name") != "load"
     return onsite.get("role", ""), spare
 
 
-def _known_cells(notebook: NotebookNode) -> Iterator[NotebookNode]:
-    for cell in notebook.cells:
-        meta = cell.metadata.get("nbgrader", {})
+def is_locked(cell: Cell) -> bool:
+    """The instructor wrote it: a submission's text for it is ignored."""
+    meta = cell["metadata"].get("nbgrader", {})
+    return not meta.get("solution") and bool(meta.get("grade") or meta.get("locked"))
+
+
+def _known_cells(notebook: Mapping[str, Any]) -> Iterator[Cell]:
+    for cell in notebook["cells"]:
+        meta = cell["metadata"].get("nbgrader", {})
         if any(meta.get(kind) for kind in ("grade", "solution", "locked", "task")):
             yield cell
 
 
-def _put_back(original: NotebookNode, submitted: NotebookNode) -> NotebookNode:
-    cell = copy.deepcopy(original)
-    if not is_locked(original) and not original.metadata.nbgrader.get("task"):
-        cell["source"] = submitted.source
-    cell["id"] = submitted.id
-    return cell
+def _put_back(original: Cell, submitted: Cell) -> Cell:
+    if is_locked(original) or original["metadata"]["nbgrader"].get("task"):
+        return {**original, "id": submitted["id"]}
+    return {**original, "id": submitted["id"], "source": submitted["source"]}
 
 
-def _make_ids_unique(cells: list[NotebookNode]) -> None:
-    seen: set[str] = set()
-    for number, cell in enumerate(cells):
-        if cell.id in seen:
-            cell["id"] = f"restored-{number}"
-        seen.add(cell.id)
+def with_unique_ids(cells: list[Cell]) -> list[Cell]:
+    """The cells, of which the second one with the same id has another one."""
+    taken, seen = {cell["id"] for cell in cells}, set()
+    fresh = (name for number in count() if (name := f"restored-{number}") not in taken)
+    made = []
+    for cell in cells:
+        made.append({**cell, "id": next(fresh)} if cell["id"] in seen else cell)
+        seen.add(cell["id"])
+    return made

@@ -26,7 +26,7 @@ from onsite.grading.assignment import read_assignment
 from onsite.grading.gradebook import Writer
 from onsite.grading.nbgrader.warm import warm_grader
 from onsite.grading.outcome import Grade, TopicGrade
-from onsite.grading.restore import SubmissionError, read_submission
+from onsite.grading.restore import Notebook, SubmissionError, read_submission, with_unique_ids
 from onsite.grading.submission import Submission, read_regular
 
 
@@ -69,11 +69,12 @@ class SubmissionExporter(NotebookExporter):
             data = read_regular(path)
             if data is None:
                 raise SubmissionError(f"{path.name} is gone")
-            notebook = read_submission(data)
+            submitted = Notebook(with_unique_ids(read_submission(data)), {})
         except SubmissionError as error:
             raise NbGraderException(f"{filename} is not graded: {error}") from None
         resources = resources if resources is not None else {}
         resources["metadata"] = {"name": path.stem, "path": str(path.parent)}
+        notebook = nbformat.reads(submitted.to_bytes().decode(), as_version=4)
         result: tuple[str, dict[str, Any]] = self.from_notebook_node(notebook, resources, **more)
         return result
 
