@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -221,36 +222,87 @@ def prove(topics: Topics = None, as_json: Json = False) -> None:
 @app.command()
 def grade(
     module: Annotated[str, typer.Argument(metavar="MODULE", help="The module to grade.")],
-    student: Annotated[str | None, typer.Option(help="Grade this student only.")] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Notebooks at once; by processors if left out.")
+    student: Annotated[
+        str | None, typer.Option(metavar="ID", help="Grade this student only.")
     ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Submissions at once; by processors if left out.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also grade what is graded already.")
+    ] = False,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Run submissions without a sandbox, with all your rights."),
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="With --student: keep the run, to look at.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Grade what is in submitted/ into autograded/, feedback/ and the gradebook."""
+    """Grade what is in submitted/ into autograded/, feedback/ and the gradebook.
+
+    What is graded already is skipped, so the same command goes on after whatever ended it.
+
+    To look at one student's run:  ./onsite grade MODULE --student ID --keep
+
+    It ends with 0 when everything is graded, 1 when something could not be, 2 when grading could
+    not go on, and 130 after Ctrl-C.
+    """
+    from functools import partial
+
     from onsite.course.layout import find_layout
-    from onsite.grading.feedback import write_feedback
-    from onsite.grading.grade import grade_module
+    from onsite.grading import show
+    from onsite.grading.grade import find_students, grade_module
+    from onsite.grading.grader import LIMITS
+    from onsite.grading.kept import keep as keep_run
     from onsite.grading.outcome import Grade
-    from onsite.grading.show import grade_parts
+    from onsite.grading.recorder import Report
+    from onsite.grading.sandbox import find
+    from onsite.grading.submission import Submission
+    from onsite.grading.workers import LocalWorkers, processors
 
+    if keep and student is None:
+        raise OnsiteError("--keep keeps one student's run; name the student by --student ID.")
     layout = find_layout()
-    with progress() as bar:
-        task = bar.add_task(f"grading {module}", total=None)
+    students = find_students(layout, module, student)
+    if trust:
+        errors.print(f"[bold yellow]--trust:[/] {show.TRUST}", highlight=False)
+    with errors.status("making a sandbox"):
+        sandbox = None if trust else find()
 
-        def step(grade: Grade, total: int) -> None:
-            bar.update(task, total=total, advance=1)
+    kept: list[Path] = []
 
-        grades = grade_module(layout, module, student, jobs=jobs, progress=step)
-        task = bar.add_task("writing feedback", total=len(grades))
-        students = [each.student for each in grades]
-        write_feedback(layout, module, students, lambda student: bar.advance(task))
+    def keep_it(submission: Submission, grade: Grade) -> None:
+        if keep:
+            kept.append(keep_run(layout, submission, grade))
+
+    with show.grading_progress(errors, module, len(students)) as (line, wait):
+        try:
+            lines = grade_module(
+                layout,
+                module,
+                students,
+                partial(
+                    LocalWorkers,
+                    jobs=min(jobs or processors(), len(students)),
+                    limits=LIMITS,
+                    sandbox=sandbox,
+                ),
+                again=force or keep,
+                report=Report(line, keep_it, wait),
+            )
+        except KeyboardInterrupt:
+            wait(f"Stopped. What is graded is safe; ./onsite grade {module} goes on from here.")
+            raise typer.Exit(130) from None
     if as_json:
-        console.print_json(data=[each.report() for each in grades])
+        console.print_json(data=show.grade_json(lines))
     else:
-        for part in grade_parts(grades):
+        for part in show.grade_parts(lines, f"./onsite grade {module} --student ID --keep"):
             console.print(part)
-    if not all(each.graded for each in grades):
+    for folder in kept:
+        errors.print(f"The run is kept in {folder}", highlight=False, soft_wrap=True)
+    if any(line.status == "not graded" for line in lines):
         raise typer.Exit(1)
 
 
@@ -294,12 +346,18 @@ def submit(
     from onsite.study.score_table import score_table
 
     layout = find_layout()
+    from onsite.grading.sandbox import find
+
     name = submitting.student_name(student)
+    try:
+        sandbox = find()
+    except OnsiteError:  # it is the learner's own work, so it may do without
+        sandbox = None
     handed_in = submitting.hand_in(layout, module, name)
     for note in handed_in.notes:
         errors.print(f"[yellow]note:[/] {note}", highlight=False, soft_wrap=True)
     with errors.status(f"grading {module}"):
-        scores, pages = submitting.grade(layout, module, name)
+        scores, pages = submitting.grade(layout, module, name, sandbox)
     console.print(score_table(scores))
     for page in pages:
         console.print(f"Feedback: {page}", highlight=False, soft_wrap=True)

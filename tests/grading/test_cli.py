@@ -70,14 +70,18 @@ def test_grade(course: Path) -> None:
         )
     done = onsite(course, "grade", "01-basics", "--json")
     assert done.returncode == 0, done.stderr
-    points = {each["student"]: each["topics"][0]["points"] for each in json.loads(done.stdout)}
+    points = {
+        each["student"]: each["topics"][0]["points"]
+        for each in json.loads(done.stdout)["submissions"]
+    }
     assert points == {"ann": 5, "bob": 0}
     assert (course / "feedback" / "ann" / "01-basics" / "adding.html").exists()
     (course / "submitted" / "bob" / "01-basics" / "adding.ipynb").write_text("no notebook")
     done = onsite(course, "grade", "01-basics", "--jobs", "1")
     assert done.returncode == 1
-    assert "bob, adding: the file is not a Jupyter notebook" in done.stdout
-    assert "1 of 2 submissions graded" in done.stdout
+    assert "bob: adding: the file is not a Jupyter notebook" in done.stdout
+    counted = dict(line.rsplit(None, 1) for line in done.stdout.splitlines()[-4:-1])
+    assert counted == {"graded": "0", "already graded": "1", "not graded": "1"}
 
 
 @pytest.mark.slow

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 from tests.hostile.course import MODULE
 
 from onsite.course.layout import Layout
-from onsite.grading.feedback import write_feedback
-from onsite.grading.grade import grade_module
+from onsite.grading.grade import find_students, grade_module
 from onsite.grading.result import Limits
+from onsite.grading.sandbox import find
+from onsite.grading.workers import LocalWorkers, processors
 
 LIMITS = Limits(
     seconds_per_cell=2.5,
@@ -30,15 +32,10 @@ LIMITS = Limits(
 def main(root: Path) -> None:
     """Grade everything that was handed in."""
     layout = Layout(root)
-    import functools
-
-    from onsite.grading import grade as module
-    from onsite.grading.sandbox import bubblewrap
-
-    module.Grader = functools.partial(module.Grader, sandbox=bubblewrap.find())
-    grades = grade_module(layout, MODULE, limits=LIMITS)
-    write_feedback(layout, MODULE, [grade.student for grade in grades])
-    json.dump([grade.report() for grade in grades], sys.stdout)
+    workers = partial(LocalWorkers, jobs=processors(), limits=LIMITS, sandbox=find())
+    lines = grade_module(layout, MODULE, find_students(layout, MODULE), workers)
+    report = [line.to_json() | {"graded": line.status == "graded"} for line in lines]
+    json.dump(report, sys.stdout)
 
 
 if __name__ == "__main__":

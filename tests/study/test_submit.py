@@ -19,6 +19,7 @@ from onsite.course.reader import read_course
 from onsite.errors import OnsiteError
 from onsite.grading.assignment import read_assignment
 from onsite.grading.outcome import Grade, TopicGrade
+from onsite.grading.summary import Line
 from onsite.study import submit
 from onsite.study.progress import Progress
 from onsite.study.workspace import sync
@@ -133,7 +134,7 @@ def test_the_users_own_name_is_made_fit(monkeypatch: pytest.MonkeyPatch) -> None
 def test_scores_and_feedback_of_a_hand_in(studied: Layout) -> None:
     solve(studied, "quota", FORGETS_LARGE)
     submit.hand_in(studied, MODULE, "ann")
-    found, (page,) = submit.grade(studied, MODULE, "ann")
+    found, (page,) = submit.grade(studied, MODULE, "ann", None)
     scores = {score.name: score for score in found}
     assert list(scores) == ["quota", "gate", "say-quota"]
     assert (scores["quota"].earned, scores["quota"].possible) == (2, 5)
@@ -145,7 +146,7 @@ def test_scores_and_feedback_of_a_hand_in(studied: Layout) -> None:
 
     solve(studied, "quota", GOOD)
     submit.hand_in(studied, MODULE, "ann")
-    found, _ = submit.grade(studied, MODULE, "ann")
+    found, _ = submit.grade(studied, MODULE, "ann", None)
     assert [score.earned for score in found] == [5, 0, 0]
     assert Progress().standings() == {}, "what the grader runs is not the learner's progress"
 
@@ -180,10 +181,11 @@ def test_a_topic_that_was_not_handed_in_earns_nothing(studied: Layout) -> None:
 def test_what_could_not_be_graded_is_no_score(
     studied: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = Grade("ann", MODULE, (TopicGrade("buckets", problem="the server did not start"),))
-    monkeypatch.setattr(submit, "grade_module", lambda *_: (broken,))
+    topic = TopicGrade("buckets", problem="the server did not start")
+    broken = Line.of(Grade("ann", MODULE, (topic,)))
+    monkeypatch.setattr(submit, "grade_module", lambda *_, **__: (broken,))
     with pytest.raises(OnsiteError, match="not graded \\(buckets: the server did not start"):
-        submit.grade(studied, MODULE, "ann")
+        submit.grade(studied, MODULE, "ann", None)
 
 
 def test_messages_do_not_take_the_page_over() -> None:

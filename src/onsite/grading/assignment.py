@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
@@ -64,16 +65,25 @@ class Assignment:
         )
 
 
+def module_folder(layout: Layout, module: str) -> Path:
+    """Where a module of source/ is.
+
+    Raises:
+        OnsiteError: source/ does not have it.
+    """
+    known = sorted(path.name for path in layout.source.glob("*") if path.is_dir())
+    if module not in known:
+        raise OnsiteError(f"source/ has no module {module!r}{suggestion(module, known)}.")
+    return layout.source / module
+
+
 def read_assignment(layout: Layout, module: str) -> Assignment:
     """Read a module of source/.
 
     Raises:
         OnsiteError: source/ does not have the module.
     """
-    folder = layout.source / module
-    known = sorted(path.name for path in layout.source.glob("*") if path.is_dir())
-    if module not in known:
-        raise OnsiteError(f"source/ has no module {module!r}{suggestion(module, known)}.")
+    folder = module_folder(layout, module)
     references = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.ipynb"))}
     if not references:
         raise OnsiteError(f"{folder} has no notebooks; make them by ./onsite build {module}.")

@@ -1,125 +1,118 @@
-"""From submitted/ to autograded/ and the gradebook.
+"""From submitted/ to autograded/, feedback/ and the gradebook, for a whole module.
 
-`grade_module` finds the submissions, keeps several of them running, and is the one writer of
-files and gradebook; what happens to one of them is in grader.py.
+    find -> read, skip what has its receipt -> hand out -> write
+
+This process reads and writes (recorder.py); what happens to a submission in between is in
+grader.py, in other processes.
 """
 
 from __future__ import annotations
 
+import errno
 import os
-import re
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from onsite.course.layout import Layout
 from onsite.course.reader import suggestion
 from onsite.errors import OnsiteError
-from onsite.files import write_atomically
-from onsite.grading import gradebook
-from onsite.grading.assignment import read_assignment
-from onsite.grading.grader import LIMITS, Grader
+from onsite.grading.assignment import module_folder, read_assignment
+from onsite.grading.gradebook import Writer, nbgrader_config
+from onsite.grading.ledger import Receipts, only_grader
 from onsite.grading.outcome import Grade
-from onsite.grading.restore import SubmissionError
-from onsite.grading.result import Limits
-from onsite.grading.submission import read_files, read_regular
+from onsite.grading.recorder import Recorder, Report
+from onsite.grading.summary import Line
+from onsite.grading.workers import Workers
 
-#: A student's folder name: it becomes a path, a database key and part of a command line.
-STUDENT = re.compile(r"\w[\w.@-]{0,127}")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def grade_module(
     layout: Layout,
     module: str,
-    student: str | None = None,
+    students: list[str],
+    workers: Callable[[bytes], Workers],
     *,
-    jobs: int | None = None,
-    limits: Limits = LIMITS,
-    progress: Callable[[Grade, int], None] = lambda grade, total: None,
-) -> tuple[Grade, ...]:
-    """Grade the submissions of a module, all students' or one's, sorted by student.
+    again: bool = False,
+    report: Report | None = None,
+) -> tuple[Line, ...]:
+    """Grade submissions of a module; a line for each, by student.
+
+    It can be killed at any moment: the same call goes on with what was not written.
 
     Args:
         layout: the course.
         module: which module.
-        student: grade only this one.
-        jobs: how many notebooks run at once; by processors if left out.
-        limits: what one notebook may use.
-        progress: called with each grade, and the number of them to come in all.
+        students: whose, from `find_students`.
+        workers: who grades, when told what (from `assignment_bytes`).
+        again: also what is graded already.
+        report: who is told meanwhile.
 
     Raises:
-        OnsiteError: there is no such module or submission.
+        OnsiteError: there is no such module, there is nobody to grade, or results cannot be
+            written.
     """
     assignment = read_assignment(layout, module)
-    students = find_students(layout, module, student)
-    config = gradebook.nbgrader_config(layout)
-    grades: list[Grade] = []
-    grader = Grader(assignment.to_bytes(), limits=limits)
-
-    def grade_one(name: str) -> tuple[Grade, datetime | None]:
-        folder = layout.submitted / name / module
-        try:
-            submission = read_files(folder, name, module, assignment.masters)
-        except SubmissionError as error:
-            return Grade(name, module, (), problem=str(error)), None
-        return Grade.from_bytes(grader.grade(submission.to_bytes())), submission.submitted
-
-    pool = ThreadPoolExecutor(jobs or os.cpu_count() or 1, thread_name_prefix="grade")
-    try:
-        with gradebook.Writer(config, module, assignment.masters) as book:
-            for future in as_completed([pool.submit(grade_one, name) for name in students]):
-                grade, submitted = future.result()
-                if not grade.problem:
-                    _store(layout, grade)
-                    book.add(grade.student, submitted, _entries(grade))
-                    book.flush()
-                grades.append(grade)
-                progress(grade, len(students))
-    finally:
-        # In this order, so that Ctrl-C need not wait for the submissions under way.
-        grader.close()
-        pool.shutdown(cancel_futures=True)
-    return tuple(sorted(grades, key=lambda grade: grade.student))
+    report = report or Report()
+    with (
+        _explained(),
+        only_grader(layout, report.wait) as staging,
+        Writer(nbgrader_config(layout), module, assignment.masters) as book,
+    ):
+        recorder = Recorder(
+            layout,
+            module,
+            assignment.masters,
+            book=book,
+            receipts=Receipts(layout, module, assignment.digest, staging),
+            staging=staging,
+            report=report,
+        )
+        submissions = (each.to_bytes() for each in recorder.to_grade(students, again=again))
+        with workers(assignment.to_bytes()) as team:
+            try:
+                for result in team.grade(submissions):
+                    recorder.take(Grade.from_bytes(result))
+            finally:
+                recorder.flush()
+    return tuple(sorted(recorder.lines, key=lambda line: line.student))
 
 
 def find_students(layout: Layout, module: str, student: str | None = None) -> list[str]:
-    """Who handed in the module.
+    """Who handed in the module: the names of their folders, whatever these are.
 
     Raises:
-        OnsiteError: nobody did, or a folder has a name that is no student id.
+        OnsiteError: there is no such module, or nobody handed it in, or not this student.
     """
-    handed_in = sorted(path.parent.name for path in layout.submitted.glob(f"*/{module}"))
+    module_folder(layout, module)
+    try:
+        folders = [entry.name for entry in os.scandir(layout.submitted)]
+    except FileNotFoundError:
+        folders = []
+    handed_in = sorted(
+        name
+        for name in folders
+        if not name.startswith(".") and os.path.lexists(layout.submitted / name / module)
+    )
     if student is not None:
         if student not in handed_in:
             raise OnsiteError(
                 f"There is no folder submitted/{student}/{module}{suggestion(student, handed_in)}."
             )
-        handed_in = [student]
+        return [student]
     if not handed_in:
         raise OnsiteError(f"Nobody has handed in {module}: there is no submitted/*/{module}.")
-    for name in handed_in:
-        if not STUDENT.fullmatch(name):
-            raise OnsiteError(
-                f"The folder submitted/{name!r} is not named by a student id; ids have letters, "
-                "digits, and inside also . _ @ and -."
-            )
     return handed_in
 
 
-def _entries(grade: Grade) -> dict[str, gradebook.Entry | None]:
-    entries: dict[str, gradebook.Entry | None] = dict.fromkeys(grade.missing)
-    for topic in grade.topics:
-        if not topic.problem:
-            entries[topic.topic] = gradebook.Entry(topic.scores, topic.unanswered)
-    return entries
-
-
-def _store(layout: Layout, grade: Grade) -> None:
-    """Write the executed notebooks to autograded/, each in one step."""
-    folder = layout.autograded / grade.student / grade.module
-    for topic in grade.topics:
-        if not topic.problem:
-            write_atomically(folder / f"{topic.topic}.ipynb", topic.executed)
-    stamp = read_regular(layout.submitted / grade.student / grade.module / "timestamp.txt")
-    if stamp is not None:
-        write_atomically(folder / "timestamp.txt", stamp)
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say in one sentence what keeps results from being written."""
+    try:
+        yield
+    except OSError as error:
+        why = "the disk is full" if error.errno in _FULL else str(error)
+        raise OnsiteError(
+            f"Grading stopped: {why}; what was graded is safe, so mend that and run the same "
+            "command again, which goes on from here."
+        ) from error

@@ -38,6 +38,8 @@ from onsite.grading.submission import Submission
 __all__ = ["LIMITS", "Grader", "assignment_bytes"]
 
 LIMITS = Limits(seconds_per_cell=60, seconds=600)
+#: How much of an error's text is kept beside the executed notebook, in characters.
+LONGEST_ERROR = 300
 _MISSING = re.compile(r"name '(\w+)' is not defined")
 
 
@@ -136,7 +138,13 @@ def grade_notebook(
             continue
         if not (problem := _broken_setup(notebook, result)):
             executed = list(executed_cells(notebook, result))
-            return TopicGrade(topic, scores(executed), unanswered(executed), result.notebook)
+            return TopicGrade(
+                topic,
+                scores(executed),
+                unanswered(executed),
+                result.notebook,
+                run=account_of(result),
+            )
     return TopicGrade(topic, problem=problem)
 
 
@@ -155,6 +163,30 @@ def _run(runner: Runner, notebook: Notebook) -> RunResult:
     ):
         return run(leave_out=magics(notebook))
     return result
+
+
+def account_of(result: RunResult) -> dict[str, Any]:
+    """What a run used and which limits it met, and how each of its cells ended."""
+    return {
+        "ending": result.ending,
+        "limit": result.limit,
+        "seconds": round(result.seconds, 3),
+        "cpu_seconds": round(result.cpu_seconds, 3),
+        "memory_bytes": result.memory_bytes,
+        "cells": [
+            {
+                "cell": cell.id,
+                "place": cell.index,
+                "status": cell.status,
+                "limit": cell.limit,
+                "seconds": round(cell.seconds, 3),
+                "error": f"{cell.error_name}: {cell.error_message}"[:LONGEST_ERROR]
+                if cell.error_name
+                else "",
+            }
+            for cell in result.cells
+        ],
+    }
 
 
 def _names(source: str) -> set[str]:

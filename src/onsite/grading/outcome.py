@@ -16,7 +16,8 @@ class TopicGrade:
 
     Either `executed` (the notebook as UTF-8 JSON) and its `scores`, or `problem`: why it could
     not be graded, which is never a zero. `unanswered` says of each cell that the student was to
-    write whether it is untouched.
+    write whether it is untouched. `run` is what a person may want to know of the run, as plain
+    data: see `grader.account_of`.
     """
 
     topic: str
@@ -24,6 +25,7 @@ class TopicGrade:
     unanswered: Mapping[str, bool] = field(default_factory=dict)
     executed: bytes = b""
     problem: str = ""
+    run: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def points(self) -> float:
@@ -39,6 +41,17 @@ class TopicGrade:
     def needs_a_person(self) -> bool:
         """Some cell has to be graded by hand."""
         return any(score.points is None for score in self.scores)
+
+    def account(self) -> dict[str, Any]:
+        """How the points came about, as plain data for a person to read."""
+        return {
+            "topic": self.topic,
+            "points": self.points,
+            "max_points": self.max_points,
+            "problem": self.problem,
+            "scores": [asdict(score) for score in self.scores],
+            **self.run,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,7 @@ class Grade:
                 each["unanswered"],
                 each["executed"].encode(),
                 each["problem"],
+                each["run"],
             )
             for each in content["topics"]
         )
@@ -81,27 +95,3 @@ class Grade:
             tuple(content["missing"]),
             content["problem"],
         )
-
-    def report(self) -> dict[str, Any]:
-        """The grade as plain data for people's programs, without the notebooks."""
-        return {
-            "student": self.student,
-            "module": self.module,
-            "graded": self.graded,
-            "problem": self.problem,
-            "missing": list(self.missing),
-            "topics": [
-                {
-                    "topic": topic.topic,
-                    "points": topic.points,
-                    "max_points": topic.max_points,
-                    "needs_a_person": topic.needs_a_person,
-                    "problem": topic.problem,
-                    "cells": [
-                        {"id": s.cell, "points": s.points, "max_points": s.max_points}
-                        for s in topic.scores
-                    ],
-                }
-                for topic in self.topics
-            ],
-        }

@@ -2,16 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column, Table
 from rich.text import Text
 
-from onsite.grading.outcome import Grade
 from onsite.grading.prove import ExerciseProof, TopicProof
+from onsite.grading.summary import Line, counts
 
 YES, NO = Text("yes", style="green"), Text("NO", style="bold red")
+#: Above so many submissions a table of them is of no use in a terminal.
+LONGEST_TABLE = 50
+
+
+#: What --trust means.
+TRUST = (
+    "submissions run as you, without a sandbox: each can read your files, the solutions and the "
+    "hidden checks, change the gradebook, and use the network. Only for work that you trust."
+)
+
+
+class _Rate(ProgressColumn):
+    """How many submissions a second, or how long one takes."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        return Text(f"{speed:.1f}/s" if speed >= 1 else f"{1 / speed:.1f} s each")
+
+
+@contextmanager
+def grading_progress(
+    console: Console, module: str, total: int
+) -> Iterator[tuple[Callable[[Line], None], Callable[[str], None]]]:
+    """A bar with rate and time left: what is to be told each line, and each thing to wait for."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=console,
+        transient=True,
+    )
+    task = bar.add_task(f"grading {module}", total=total)
+    left = total
+
+    def line(said: Line) -> None:
+        nonlocal left
+        if said.status == "already graded":  # no work, so it says nothing about the time left
+            left -= 1
+            bar.update(task, total=left)
+        else:
+            bar.advance(task)
+
+    with bar:
+        yield line, lambda sentence: bar.print(sentence, markup=False, highlight=False)
+
+
+def grade_json(lines: Sequence[Line]) -> dict[str, Any]:
+    """The summary as plain data."""
+    return {"counts": dict(counts(lines)), "submissions": [line.to_json() for line in lines]}
 
 
 def proof_parts(proofs: Sequence[TopicProof]) -> Iterator[RenderableType]:
@@ -47,34 +111,57 @@ def proof_parts(proofs: Sequence[TopicProof]) -> Iterator[RenderableType]:
     )
 
 
-def grade_parts(grades: Sequence[Grade]) -> Iterator[RenderableType]:
-    """One row per notebook that was handed in or is missing, then what could not be graded."""
-    table = Table("student", "topic", Column("points", justify="right"), "still to do")
-    for grade in grades:
-        for topic in sorted(grade.topics, key=lambda topic: topic.topic):
-            points = f"{topic.points:g} of {topic.max_points:g}"
+def grade_parts(lines: Sequence[Line], look: str) -> Iterator[RenderableType]:
+    """Points by notebook unless there are very many, what was not graded, and how many were.
+
+    Args:
+        lines: one for each submission.
+        look: the command that shows one student's run, with ID for the student.
+    """
+    if len(lines) <= LONGEST_TABLE:
+        yield _points(lines)
+    missed = [line for line in lines if line.status == "not graded"]
+    if missed:
+        yield Text("\nNot graded, which is no zero:", style="bold")
+    for line in missed[:LONGEST_TABLE]:
+        for reason in line.reasons:
+            yield Text.assemble((f"{line.student}: ", "bold"), reason)
+    if len(missed) > LONGEST_TABLE:
+        yield Text(f"... and {len(missed) - LONGEST_TABLE} more; --json has them all.")
+    yield ""
+    yield _totals(lines)
+    yield Text(f"To look at one student's run: {look}")
+
+
+def _points(lines: Sequence[Line]) -> Table:
+    table = Table("student", "topic", Column("points", justify="right"), "remarks", box=None)
+    table.pad_edge = False
+    for line in lines:
+        already = "graded already" if line.status == "already graded" else ""
+        for topic in sorted(line.topics, key=lambda topic: topic.topic):
+            todo = "a person grades the written answer" if topic.needs_a_person else ""
             table.add_row(
-                grade.student,
+                line.student,
                 topic.topic,
-                Text("not graded", style="bold red") if topic.problem else Text(points),
-                "a person grades the written answer" if topic.needs_a_person else "",
+                Text("not graded", style="bold red")
+                if topic.problem
+                else Text(f"{topic.points:g} of {topic.max_points:g}"),
+                "; ".join(filter(None, (already, todo))),
             )
-        for missing in grade.missing:
-            table.add_row(grade.student, missing, Text("not handed in", style="yellow"), "")
-        if grade.problem:
-            table.add_row(grade.student, "", Text("not graded", style="bold red"), "")
-    yield table
-    for grade in grades:
-        if grade.problem:
-            yield Text.assemble((f"{grade.student}: ", "bold"), grade.problem)
-        for topic in grade.topics:
-            if topic.problem:
-                yield Text.assemble((f"{grade.student}, {topic.topic}: ", "bold"), topic.problem)
-    done = sum(grade.graded for grade in grades)
-    yield Text(
-        f"{done} of {len(grades)} submission{'s' if len(grades) != 1 else ''} graded",
-        style="green" if done == len(grades) else "bold red",
-    )
+        for missing in line.missing:
+            table.add_row(line.student, missing, Text("0"), Text("not handed in", style="yellow"))
+        if line.problem:
+            table.add_row(line.student, "", Text("not graded", style="bold red"), "")
+    return table
+
+
+def _totals(lines: Sequence[Line]) -> Table:
+    table = Table("submissions", Column(justify="right"), box=None, pad_edge=False)
+    styles = {"graded": "green", "already graded": "", "not graded": "bold red"}
+    for status, count in counts(lines).items():
+        style = styles[status] if count else "dim"
+        table.add_row(Text(status, style=style), Text(str(count), style=style))
+    return table
 
 
 def _mark(good: bool) -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,12 @@ from pathlib import Path
 
 from nbgrader.utils import parse_utc
 
+from onsite.course.layout import Layout
 from onsite.grading.restore import MAX_BYTES, SubmissionError
+
+#: A student's folder name: it becomes a path, a database key and part of a command line.
+STUDENT = re.compile(r"\w[\w.@-]{0,127}")
+_TIME = re.compile(r"[\w:.,+-]+(?: [\w:.,+-]+)*(?: [A-Za-z]+(?:/[\w+-]+)+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +75,24 @@ class Submission:
         return blake2b(self.to_bytes(), digest_size=16).hexdigest()
 
 
-def read_files(folder: Path, student: str, module: str, topics: Iterable[str]) -> Submission:
+def read_submitted(layout: Layout, student: str, module: str, topics: Iterable[str]) -> Submission:
     """Read what one student handed in.
 
-    Only regular files count, so that no link leads elsewhere and no pipe waits for ever.
+    Only regular files in regular folders count, so that no link leads elsewhere and no pipe waits
+    for ever.
 
     Raises:
         SubmissionError: the submission as a whole cannot be read.
     """
+    if not STUDENT.fullmatch(student):
+        raise SubmissionError(
+            f"submitted/{student!a} is not named by a student id; ids have letters, digits, and "
+            "inside also . _ @ and -"
+        )
+    folder = layout.submitted / student / module
+    for place in (folder.parent, folder):
+        if not stat.S_ISDIR(place.lstat().st_mode):
+            raise SubmissionError(f"{place.relative_to(layout.root)} is not a regular folder")
     notebooks: dict[str, bytes] = {}
     unreadable: dict[str, str] = {}
     missing: list[str] = []
@@ -100,9 +116,10 @@ def read_regular(path: Path) -> bytes | None:
         SubmissionError: it is something else than a regular file, or cannot be read.
     """
     try:
-        if path.parent.is_symlink():
-            raise SubmissionError(f"{path.parent.name} is not a regular folder")
-        # Neither follows a link nor waits for a pipe, even if one is put there at this moment.
+        # Before it is opened, which a device may take for a command.
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise SubmissionError(f"{path.name} is not a regular file")
+        # Neither follows a link nor waits for a pipe, should one be there by now.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -111,8 +128,6 @@ def read_regular(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        if path.is_symlink() or not path.is_file():
-            raise SubmissionError(f"{path.name} is not a regular file") from None
         raise SubmissionError(f"{path.name} cannot be read: {error.strerror}") from None
 
 
@@ -122,9 +137,12 @@ def _timestamp(folder: Path) -> datetime | None:
     if data is None or not (text := data[:200].decode("utf-8", "replace").strip()):
         return None
     try:
+        # nbgrader would open a file whose path is given as the time zone.
+        if not _TIME.fullmatch(text):
+            raise ValueError
         when: datetime = parse_utc(text)
     except (ValueError, OverflowError):
         raise SubmissionError(
-            f"timestamp.txt holds {text!r}, which is no time such as 2026-11-20 17:05:00 UTC"
+            f"timestamp.txt holds {text!a}, which is no time such as 2026-11-20 17:05:00 UTC"
         ) from None
     return when

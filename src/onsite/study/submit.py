@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -27,9 +28,12 @@ from onsite.course.reader import suggestion
 from onsite.course.syllabus import read_syllabus
 from onsite.errors import OnsiteError
 from onsite.grading.assignment import read_assignment
-from onsite.grading.feedback import write_feedback
 from onsite.grading.grade import grade_module
+from onsite.grading.grader import LIMITS
 from onsite.grading.outcome import Grade
+from onsite.grading.recorder import Report
+from onsite.grading.sandbox import Sandbox
+from onsite.grading.workers import LocalWorkers
 from onsite.study.workspace import version_of
 
 LONGEST_MESSAGE = 300  # characters
@@ -125,8 +129,16 @@ def hand_in(layout: Layout, module: str, student: str) -> HandIn:
     return HandIn(folder, tuple(notes))
 
 
-def grade(layout: Layout, module: str, student: str) -> tuple[list[Score], list[Path]]:
+def grade(
+    layout: Layout, module: str, student: str, sandbox: Sandbox | None
+) -> tuple[list[Score], list[Path]]:
     """Grade a hand-in with the full checks, and write its feedback pages.
+
+    Args:
+        layout: the course.
+        module: what was handed in.
+        student: by whom.
+        sandbox: None if none can be had; it is the learner's own work and machine.
 
     Returns:
         One score an exercise or answer, and the pages.
@@ -134,17 +146,22 @@ def grade(layout: Layout, module: str, student: str) -> tuple[list[Score], list[
     Raises:
         OnsiteError: it could not be graded, which is never a score of zero; the sentence says why.
     """
-    (result,) = grade_module(layout, module, student)
-    problems = [f"{topic.topic}: {topic.problem}" for topic in result.topics if topic.problem]
-    if result.problem:
-        problems = [result.problem]
-    if problems:
+    grades: list[Grade] = []
+    (line,) = grade_module(
+        layout,
+        module,
+        [student],
+        partial(LocalWorkers, jobs=1, limits=LIMITS, sandbox=sandbox),
+        again=True,
+        report=Report(grade=lambda submission, grade: grades.append(grade)),
+    )
+    if line.reasons:
         raise OnsiteError(
-            f"{module} is handed in but not graded ({'; '.join(problems)}); "
+            f"{module} is handed in but not graded ({'; '.join(line.reasons)}); "
             f"mend that and run onsite submit {module} again."
         )
-    pages = write_feedback(layout, module, [student]).get(student, ())
-    return scores(read_assignment(layout, module).masters, result), list(pages)
+    pages = sorted((layout.feedback / student / module).glob("*.html"))
+    return scores(read_assignment(layout, module).masters, grades[0]), pages
 
 
 def scores(originals: Mapping[str, NotebookNode], grade: Grade) -> list[Score]:

@@ -15,12 +15,12 @@ from nbformat.v4 import new_code_cell
 from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.converters.base import BaseConverter, NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from tests.grading.grading import grade
 from tests.grading.test_grade import HONEST, MODULE, Edit, answer, by_id, course_with, rows, solve
 
 from onsite.course.layout import Layout
 from onsite.errors import OnsiteError
 from onsite.grading import sandbox
-from onsite.grading.grade import grade_module
 from onsite.grading.gradebook import nbgrader_config
 from onsite.grading.nbgrader import warm
 
@@ -101,7 +101,7 @@ def test_the_gradebook_is_that_of_onsite_grade(course: Layout, tmp_path: Path) -
     shutil.copytree(course.root, other.root, symlinks=True, ignore=_odd)
     shutil.rmtree(other.autograded)
     other.gradebook.unlink()
-    grade_module(other, MODULE)
+    grade(other, MODULE)
     ours = rows(other)
     theirs = rows(course)
     students = {*HONEST, *MANGLED}
