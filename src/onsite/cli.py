@@ -228,6 +228,10 @@ def grade(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Submissions at once; by processors if left out.")
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A Dask scheduler's address, or local to start one."),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Also grade what is graded already.")
     ] = False,
@@ -242,17 +246,15 @@ def grade(
 ) -> None:
     """Grade what is in submitted/ into autograded/, feedback/ and the gradebook.
 
-    What is graded already is skipped, so the same command goes on after whatever ended it.
+    What is graded already is skipped: the same command goes on after whatever ended it.
 
-    To look at one student's run:  ./onsite grade MODULE --student ID --keep
+    To look at one student's run: ./onsite grade MODULE --student ID --keep
 
-    It ends with 0 when everything is graded, 1 when something could not be, 2 when grading could
-    not go on, and 130 after Ctrl-C.
+    Exit codes: 0 all is graded, 1 something is not graded, 2 grading stopped, 130 Ctrl-C.
     """
-    from functools import partial
-
     from onsite.course.layout import find_layout
     from onsite.grading import show
+    from onsite.grading.cluster import ClusterWorkers
     from onsite.grading.grade import find_students, grade_module
     from onsite.grading.grader import LIMITS
     from onsite.grading.kept import keep as keep_run
@@ -260,7 +262,7 @@ def grade(
     from onsite.grading.recorder import Report
     from onsite.grading.sandbox import find
     from onsite.grading.submission import Submission
-    from onsite.grading.workers import LocalWorkers, processors
+    from onsite.grading.workers import LocalWorkers, Workers, processors
 
     if keep and student is None:
         raise OnsiteError("--keep keeps one student's run; name the student by --student ID.")
@@ -268,8 +270,15 @@ def grade(
     students = find_students(layout, module, student)
     if trust:
         errors.print(f"[bold yellow]--trust:[/] {show.TRUST}", highlight=False)
-    with errors.status("making a sandbox"):
+    at_once = min(jobs or processors(), len(students))
+
+    def workers(assignment: bytes) -> Workers:
+        if cluster is not None:  # its workers make sandboxes where they are
+            return ClusterWorkers(
+                cluster, assignment, jobs=at_once, limits=LIMITS, trust=trust, tell=wait
+            )
         sandbox = None if trust else find()
+        return LocalWorkers(assignment, jobs=at_once, limits=LIMITS, sandbox=sandbox)
 
     kept: list[Path] = []
 
@@ -283,12 +292,7 @@ def grade(
                 layout,
                 module,
                 students,
-                partial(
-                    LocalWorkers,
-                    jobs=min(jobs or processors(), len(students)),
-                    limits=LIMITS,
-                    sandbox=sandbox,
-                ),
+                workers,
                 again=force or keep,
                 report=Report(line, keep_it, wait),
             )

@@ -119,9 +119,7 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
 
 
 def workers(address: str, **more: Any) -> ClusterWorkers:
-    return ClusterWorkers(
-        address, assignment(), jobs=2, limits=LIMITS, **({"trust": True} | more)
-    )
+    return ClusterWorkers(address, assignment(), jobs=2, limits=LIMITS, **({"trust": True} | more))
 
 
 @pytest.mark.slow

@@ -1,0 +1,129 @@
+"""Grading goes on whatever is killed: coordinator, workers, sandboxes, at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from tests.grading.test_grade import HONEST, MODULE, course_with, rows
+
+from onsite.course.layout import Layout
+
+STUDENTS, KILLS, SEED = 200, 100, 20_261_121
+COMMAND = (sys.executable, "-m", "onsite", "grade", MODULE, "--jobs", "2", "--json")
+KINDS = ("right", "wrong", "part", "untouched", "raises")
+
+
+def start(layout: Layout) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        COMMAND,
+        env={**os.environ, "ONSITE_ROOT": str(layout.root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def family(coordinator: subprocess.Popen[bytes]) -> list[list[psutil.Process]]:
+    """The coordinator, its workers, and of each sandbox all but the student's own processes."""
+    generations = [[psutil.Process(coordinator.pid)]]
+    for _ in range(4):  # workers, bubblewrap, warm processes, inits
+        generation = []
+        for parent in generations[-1]:
+            try:
+                generation += parent.children()
+            except psutil.NoSuchProcess:
+                continue
+        generations.append(generation)
+    return [generation for generation in generations if generation]
+
+
+def receipts(layout: Layout) -> list[Path]:
+    return list((layout.autograded / ".onsite" / MODULE).glob("*.json"))
+
+
+def wait_for_one_more(layout: Layout, coordinator: subprocess.Popen[bytes]) -> None:
+    before = len(receipts(layout))
+    while len(receipts(layout)) == before and coordinator.poll() is None:
+        time.sleep(0.02)
+
+
+def results(layout: Layout) -> dict[str, Any]:
+    """All that is left of a grading but the times at which it was made."""
+    return {
+        "gradebook": rows(layout),
+        "files": sorted(
+            str(path.relative_to(layout.root))
+            for folder in (layout.autograded, layout.feedback)
+            for path in folder.rglob("*")
+            if not path.is_dir()
+        ),
+    }
+
+
+def unmake(layout: Layout) -> None:
+    shutil.rmtree(layout.autograded)
+    shutil.rmtree(layout.feedback)
+    layout.gradebook.unlink()
+
+
+@pytest.mark.slow
+def test_kill_9_at_a_hundred_moments(tmp_path: Path) -> None:
+    chance = random.Random(SEED)  # noqa: S311 - repeatable is what it has to be
+    students = {f"s{n:03}": HONEST[KINDS[n % len(KINDS)]] for n in range(STUDENTS)}
+    layout = course_with(tmp_path / "course", students)
+    undisturbed = start(layout)
+    said, errors = undisturbed.communicate()
+    assert undisturbed.returncode == 0, errors
+    assert json.loads(said)["counts"]["graded"] == STUDENTS
+    expected = results(layout)
+    assert len(receipts(layout)) == STUDENTS
+
+    unmake(layout)
+    seen: set[psutil.Process] = set()
+    killed: list[int] = []
+    codes = set()
+    while len(killed) < KILLS:
+        coordinator = start(layout)
+        while coordinator.poll() is None and len(killed) < KILLS:
+            if chance.random() < 0.4:
+                wait_for_one_more(layout, coordinator)
+            time.sleep(chance.uniform(0, 0.5))
+            generations = family(coordinator)
+            seen.update(process for generation in generations for process in generation)
+            # mostly others than the coordinator, after whose death all begins anew
+            depth = chance.choices(range(len(generations)), [1, 4, 4, 4, 4][: len(generations)])[0]
+            try:
+                chance.choice(generations[depth]).kill()
+            except psutil.NoSuchProcess:
+                continue
+            killed.append(depth)
+        if len(killed) < KILLS:
+            coordinator.communicate()
+            codes.add(coordinator.returncode)
+            if coordinator.returncode == 0:
+                assert results(layout) == expected
+                unmake(layout)
+    # the same command again, while the last one may still be at work
+    last = start(layout)
+    coordinator.communicate()
+    said, errors = last.communicate()
+
+    assert last.returncode == 0, errors
+    counts = json.loads(said)["counts"]
+    assert counts["graded"] + counts["already graded"] == STUDENTS
+    assert results(layout) == expected
+    assert -signal.SIGKILL in codes
+    assert codes <= {0, 1, 2, -signal.SIGKILL}
+    assert set(killed) >= {0, 1, 2, 3}
+    _, alive = psutil.wait_procs(seen, timeout=30)
+    assert not alive
