@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from pygments.token import STANDARD_TYPES
 
 #: What one page shows at most. A parser needs time that grows with the square of the open tags.
-LONGEST_TEXT, LONGEST_PAGE, MOST_TAGS = 20_000, 2_000_000, 4_000
+LONGEST_TEXT, LONGEST_PAGE, MOST_TAGS = 20_000, 1_000_000, 4_000
 MOST_OUTPUTS = 50  # of a cell
 
 # fmt: off
