@@ -1,0 +1,234 @@
+"""Honest work earns with us what it earns with stock nbgrader: every row of the gradebook.
+
+What stock nbgrader says was recorded (record.py); a sample of it is tried again here, so that the
+record cannot drift from what nbgrader does.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.grading.exactness import record, stock
+from tests.grading.exactness.course import Module, modules
+from tests.grading.exactness.generate import COUNTS, DUE, HABITS, Handed, generate
+from tests.grading.exactness.term import Lines, run_term
+
+from onsite.course.layout import Layout
+from onsite.grading.assignment import read_assignment
+from onsite.grading.gradebook import Entry, Writer, nbgrader_config
+from onsite.grading.grader import Grader
+from onsite.grading.outcome import Grade
+from onsite.grading.submission import read_files
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+#: Where we differ from stock nbgrader on purpose, by the habit that shows it. The reasons are in
+#: docs/instructors.md.
+DIFFERENCES = {
+    "no_check": "a deleted check comes back and is graded",
+    "no_exercise": "a deleted exercise comes back as it was handed out, with no response",
+    "no_answer": "a deleted answer comes back as it was handed out, with no response",
+    "no_helper": "a deleted helper comes back, so that what needs it can be graded",
+    "twice": "a copied cell stops neither the batch nor the submission",
+    "warns": "a warning on standard error is no zero",
+}
+#: How many submissions are graded by stock nbgrader here and now.
+SAMPLE = {"00-ordinary": 4, "01-basics": 3, "16-interview": 3}
+
+
+@pytest.fixture(scope="module")
+def course() -> dict[str, Module]:
+    return modules()
+
+
+@pytest.fixture(scope="module", params=list(COUNTS))
+def term(
+    request: pytest.FixtureRequest,
+    course: dict[str, Module],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Module, list[Handed], Lines, Lines]]:
+    """A module, what was handed in, what stock nbgrader said of it, and what we say."""
+    module = course[request.param]
+    handed = generate(module)
+    versions, recorded = record.read(module.name)
+    assert versions["nbgrader"] == version("nbgrader"), "record again, with this nbgrader"
+    known = {student: line["digest"] for student, line in recorded.items()}
+    assert known == {each.student: each.digest() for each in handed}, (
+        f"submissions changed: python -m tests.grading.exactness.record {module.name}"
+    )
+    root = tmp_path_factory.mktemp("exactness") / "course"
+    yield module, handed, recorded, run_term(root, module, handed, register, grade)
+
+
+def register(layout: Layout, module: str) -> None:
+    with Writer(nbgrader_config(layout), module, read_assignment(layout, module).masters):
+        pass
+
+
+def grade(layout: Layout, module: str, students: Sequence[str]) -> dict[str, str]:
+    """Grade with ours; whoever we could not grade."""
+    assignment = read_assignment(layout, module)
+    problems = {}
+    with (
+        Writer(nbgrader_config(layout), module, assignment.masters) as book,
+        Grader(assignment.to_bytes()) as grader,
+    ):
+        for student in students:
+            folder = layout.submitted / student / module
+            submission = read_files(folder, student, module, assignment.masters)
+            result = Grade.from_bytes(grader.grade(submission.to_bytes()))
+            if not result.graded:
+                problems[student] = result.problem or str([each.problem for each in result.topics])
+            entries: dict[str, Entry | None] = dict.fromkeys(result.missing)
+            for topic in result.topics:
+                entries[topic.topic] = Entry(topic.scores, topic.unanswered)
+            book.add(student, submission.submitted, entries)
+    return problems
+
+
+def habits(story: str) -> set[str]:
+    return {word for word in story.replace(", then ", " + ").split(" + ") if word in DIFFERENCES}
+
+
+def rows(line: dict[str, Any], when: str) -> dict[tuple[str, ...], Any]:
+    """The parts of a line, each under its own name."""
+    found: dict[tuple[str, ...], Any] = {}
+    for key, value in line.get(when, {}).items():
+        if isinstance(value, dict):
+            for kind, inner in value.items():
+                if isinstance(inner, dict):
+                    found |= {(key, kind, cell): row for cell, row in inner.items()}
+                else:
+                    found[key, kind] = inner
+        else:
+            found[(key,)] = value
+    return found
+
+
+def lost(module: Module, each: Handed) -> set[str]:
+    """The cells that the student deleted."""
+    gone: set[str] = set()
+    for name, notebook in each.notebooks.items():
+        names = [
+            {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in cells}
+            for cells in (module.release[name].cells, notebook.cells)
+        ]
+        gone |= names[0] - names[1]
+    return gone
+
+
+def test_every_row_is_nbgraders(term: tuple[Module, list[Handed], Lines, Lines]) -> None:
+    module, handed, recorded, ours = term
+    assert not [line for line in ours.values() if "first stopped" in line]
+    wrong: list[str] = []
+    for each in handed:
+        expected, found = recorded[each.student], ours[each.student]
+        for when, version_ in (("first", each), ("again", each.again)):
+            allowed = habits(version_.story) if version_ else set()
+            if when == "again":
+                allowed |= habits(each.story)
+            if allowed - {"twice"}:
+                continue  # below, by name
+            theirs, mine = rows(expected, when), rows(found, when)
+            wrong += [
+                f"{each.student} ({each.story}) {when} {key}: "
+                f"nbgrader {theirs.get(key, 'has none')}, we {mine.get(key, 'have none')}"
+                for key in sorted(theirs.keys() | mine.keys())
+                if key not in theirs or key not in mine or theirs[key] != mine[key]
+            ]
+    assert not wrong, "\n".join(wrong)
+
+
+def first_gradings(
+    term: tuple[Module, list[Handed], Lines, Lines], habit: str
+) -> list[tuple[Handed, dict[tuple[str, ...], Any], dict[tuple[str, ...], Any]]]:
+    """The submissions with no other difference than this one: nbgrader's rows and ours."""
+    _, handed, recorded, ours = term
+    return [
+        (each, rows(recorded[each.student], "first"), rows(ours[each.student], "first"))
+        for each in handed
+        if habits(each.story) == {habit}
+    ]
+
+
+def scores(found: dict[tuple[str, ...], Any]) -> dict[tuple[str, ...], float]:
+    """The automatic points of each cell; none where a person is to decide."""
+    return {key: row or 0 for key, row in found.items() if key[1:2] == ("grades",)}
+
+
+@pytest.mark.parametrize("habit", ["no_check", "no_exercise", "no_answer"])
+def test_a_deleted_cell_comes_back(
+    term: tuple[Module, list[Handed], Lines, Lines], habit: str
+) -> None:
+    module = term[0]
+    for each, theirs, mine in first_gradings(term, habit):
+        gone = lost(module, each)
+        for key in theirs.keys() | mine.keys():
+            if key[-1] == "penalty":
+                continue  # it follows from the score
+            if key[-1] not in gone:
+                assert mine[key] == theirs[key], (each.student, key)
+            elif key[1] == "grades":
+                assert theirs[key] is None, "nbgrader leaves a cell that is not there to a person"
+                assert mine[key] is not None, (each.student, key)
+            else:
+                assert (theirs[key], mine[key]) == (None, "No response."), (each.student, key)
+        if each.story == f"right + {habit}" and habit == "no_check":
+            assert all(mine[key] for key in mine if key[1:2] == ("grades",) and key[-1] in gone)
+
+
+def test_a_deleted_helper_comes_back(term: tuple[Module, list[Handed], Lines, Lines]) -> None:
+    for each, theirs, mine in first_gradings(term, "no_helper"):
+        less = {key for key, points in scores(theirs).items() if scores(mine)[key] < points}
+        assert not less, (each.student, less)
+        comments = [key for key in theirs if key[1:2] == ("comments",)]
+        assert [mine[key] for key in comments] == [theirs[key] for key in comments]
+
+
+def test_a_copied_cell_stops_nbgrader_and_not_us(
+    term: tuple[Module, list[Handed], Lines, Lines],
+) -> None:
+    _, handed, recorded, ours = term
+    copied = [each.student for each in handed if "twice" in each.story.split(" + ")]
+    assert copied
+    assert {recorded[student]["first stopped"] for student in copied} == {"the whole batch"}
+    assert not [student for student in copied if "first stopped" in ours[student]]
+
+
+def test_a_warning_is_no_zero(term: tuple[Module, list[Handed], Lines, Lines]) -> None:
+    for each, theirs, mine in first_gradings(term, "warns"):
+        less = {key for key, points in scores(theirs).items() if scores(mine)[key] < points}
+        assert not less, (each.student, less)
+
+
+def test_the_record_is_what_nbgrader_says_today(course: dict[str, Module], tmp_path: Path) -> None:
+    """A sample graded by stock nbgrader and by us, down to the lines of `nbgrader export`."""
+    chance = random.Random("the sample")  # noqa: S311
+    for name, size in SAMPLE.items():
+        _, recorded = record.read(name)
+        usual = [each for each in generate(course[name]) if not habits(each.story)]
+        sample = [replace(each, again=None) for each in chance.sample(usual, size)]
+        theirs = tmp_path / "nbgrader" / name
+        live = run_term(theirs, course[name], sample, stock.generate, stock.autograde)
+        for each in sample:
+            assert live[each.student]["first"] == recorded[each.student]["first"], each.story
+        mine = tmp_path / "ours" / name
+        run_term(mine, course[name], sample, register, grade)
+        assert stock.export(Layout(mine)) == stock.export(Layout(theirs))
+
+
+def test_there_are_enough_and_every_habit_is_there(course: dict[str, Module]) -> None:
+    handed = [each for module in course.values() for each in generate(module)]
+    assert len(handed) >= 300
+    stories = {word for each in handed for word in each.story.split(" + ")}
+    assert set(HABITS) <= stories
+    assert set(DIFFERENCES) <= set(HABITS)
+    assert any("no words" in each.story for each in handed), "a notebook was not handed in"
+    assert sum(each.again is not None for each in handed) > 30
+    assert sum(each.submitted is not None and each.submitted > DUE for each in handed) > 50
