@@ -7,9 +7,10 @@ A worker process of `onsite grade` has one Grader, and so has a Dask worker on a
 
 from __future__ import annotations
 
+import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
@@ -18,6 +19,7 @@ from typing import Any, Self
 from onsite.course.form import bound_names
 from onsite.grading.assignment import Assignment, assignment_bytes
 from onsite.grading.outcome import Grade, TopicGrade
+from onsite.grading.preload import used_by
 from onsite.grading.restore import (
     Notebook,
     SubmissionError,
@@ -115,9 +117,20 @@ class Grader:
                     self._broken = f"PostgreSQL did not start: {error}"
                 else:
                     self._runner = self._stack.enter_context(
-                        Runner(limits=self._limits, environment=environment, sandbox=self._sandbox)
+                        Runner(
+                            limits=self._limits,
+                            environment=environment,
+                            sandbox=self._sandbox,
+                            optional=used_by(self._sources()),
+                        )
                     )
             return self._runner
+
+    def _sources(self) -> Iterator[str]:
+        """The source of every cell that submissions are expected to have, or one like it."""
+        for data in self._assignment.references.values():
+            for cell in json.loads(data)["cells"]:
+                yield "".join(cell["source"])
 
 
 def grade_notebook(

@@ -8,12 +8,13 @@ its own process can hurt this one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
 from onsite.grading.document import Document
 from onsite.grading.errors import KilledError, LostError, RunnerError
+from onsite.grading.preload import OPTIONAL
 from onsite.grading.referee.judge import Role
 from onsite.grading.result import Limits, RunResult
 from onsite.grading.run import Run, Stop
@@ -35,6 +36,7 @@ class Runner:
         seed: what `random` and numpy's global generator are seeded with in each run.
         hash_seed: the runs' PYTHONHASHSEED, 0 to 4294967295.
         sandbox: where they run; None: unprotected, with all that this process may do.
+        optional: what the warm process imports beside what all do; see `preload.used_by`.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class Runner:
         seed: int = 0,
         hash_seed: int = 0,
         sandbox: Sandbox | None = None,
+        optional: Iterable[str] = OPTIONAL,
     ) -> None:
         self._limits = limits or Limits()
         self._environment = dict(environment or {})
         self._seed = seed
         self._hash_seed = hash_seed
         self._sandbox = sandbox
+        self._optional = tuple(optional)
         self._lock = threading.Lock()
         self._zygote: WarmProcess | None = None
         self._closed = False
@@ -144,7 +148,7 @@ class Runner:
             return self._zygote
 
     def _start(self) -> WarmProcess:
-        return WarmProcess(self._environment, self._hash_seed, self._sandbox)
+        return WarmProcess(self._environment, self._hash_seed, self._optional, self._sandbox)
 
     def _forget(self, zygote: WarmProcess) -> None:
         with self._lock:

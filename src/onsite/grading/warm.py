@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,11 @@ class WarmProcess:
     """The near end of one warm process."""
 
     def __init__(
-        self, environment: Mapping[str, str], hash_seed: int, sandbox: Sandbox | None = None
+        self,
+        environment: Mapping[str, str],
+        hash_seed: int,
+        optional: Iterable[str],
+        sandbox: Sandbox | None,
     ) -> None:
         self.sandboxed = sandbox is not None
         self._folder = None if sandbox else _new_folder()
@@ -65,9 +69,11 @@ class WarmProcess:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
         with far, contextlib.ExitStack() as stack:
             if sandbox is not None:
-                launch = stack.enter_context(sandbox.zygote(far.fileno(), environment, hash_seed))
+                launch = stack.enter_context(
+                    sandbox.zygote(far.fileno(), optional, environment, hash_seed)
+                )
             else:
-                launch = self._plain(far.fileno(), environment, hash_seed)
+                launch = self._plain(far.fileno(), optional, environment, hash_seed)
             self._process = subprocess.Popen(
                 launch.command,
                 pass_fds=[far.fileno(), *launch.descriptors],
@@ -90,12 +96,14 @@ class WarmProcess:
             ) from None
         near.settimeout(None)
 
-    def _plain(self, control: int, environment: Mapping[str, str], hash_seed: int) -> Launch:
+    def _plain(
+        self, control: int, optional: Iterable[str], environment: Mapping[str, str], hash_seed: int
+    ) -> Launch:
         """How it is started without a sandbox."""
         module = (sys.executable, "-P", "-m", "onsite.grading.zygote")
         kept = _kept_environment() | {"ONSITE_RUNNER": self._token}
         return Launch(
-            (*module, str(control), str(self._folder)),
+            (*module, str(control), " ".join(optional), str(self._folder)),
             kept | run_environment(hash_seed) | dict(environment),
         )
 

@@ -30,50 +30,25 @@ import threading
 import time
 import traceback
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import psutil
 
-from onsite.grading import child
+from onsite.grading import child, preload
 from onsite.grading.ended import Ended
 from onsite.grading.shell import NotebookShell, make_shell
 
-#: What the course's notebooks import. A name that is not installed is left out.
-PRELOAD = (
-    "asyncio",
-    "concurrent.futures.process",
-    "concurrent.futures.thread",
-    "email.message",
-    "http.client",
-    "http.server",
-    "importlib.metadata",
-    "multiprocessing.pool",
-    "sqlite3",
-    "statistics",
-    "unittest.mock",
-    "urllib.request",
-    "IPython.display",
-    "django.db.models",
-    "matplotlib.pyplot",
-    "numpy",
-    "onsite.services",
-    "onsite.study.notebook",
-    "pandas",
-    "psycopg",
-    "redis",
-    "redis.asyncio",
-    "sqlalchemy.dialects.postgresql.psycopg",
-    "sqlalchemy.ext.asyncio",
-    "sqlalchemy.orm",
-)
 
+def warm_up(optional: Iterable[str]) -> NotebookShell:
+    """Import everything, and do once what is slow the first time: a figure, a traceback.
 
-def warm_up() -> NotebookShell:
-    """Import everything, and do once what is slow the first time: a figure, a traceback."""
+    A name that is not installed is left out.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name in PRELOAD:
+        for name in (*preload.ALWAYS, *optional):
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
     shell = make_shell()
@@ -260,11 +235,11 @@ def serve(zygote: Zygote, control: socket.socket) -> None:
         zygote.serve()
 
 
-def main(descriptor: int, folder: str) -> None:
+def main(descriptor: int, optional: Iterable[str], folder: str) -> None:
     """Warm up and serve; `folder` holds the runs' folders and goes at the end."""
     control = socket.socket(fileno=descriptor)
     child.prctl(child.PR_SET_CHILD_SUBREAPER, 1)
-    zygote = Zygote(warm_up(), control)
+    zygote = Zygote(warm_up(optional), control)
     try:
         serve(zygote, control)
     finally:
@@ -278,4 +253,4 @@ if __name__ == "__main__":
     # to the notebooks.
     from onsite.grading.zygote import main as imported_main
 
-    imported_main(int(sys.argv[1]), sys.argv[2])
+    imported_main(int(sys.argv[1]), sys.argv[2].split(), sys.argv[3])

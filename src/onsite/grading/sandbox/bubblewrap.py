@@ -16,7 +16,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,10 +67,17 @@ class Sandbox:
 
     @contextlib.contextmanager
     def zygote(
-        self, control: int, environment: Mapping[str, str], hash_seed: int
+        self, control: int, optional: Iterable[str], environment: Mapping[str, str], hash_seed: int
     ) -> Iterator[Launch]:
-        """How to start a warm process whose socket is the descriptor `control`."""
-        words = [str(control), *self.words]
+        """How to start a warm process whose socket is the descriptor `control`.
+
+        Args:
+            control: that descriptor.
+            optional: what it imports beside what all do.
+            environment: variables that runs see.
+            hash_seed: their PYTHONHASHSEED.
+        """
+        words = [str(control), " ".join(optional), *self.words]
         variables = run_environment(hash_seed) | dict(environment)
         with self.launch("onsite.grading.sandbox.zygote", words, variables) as launch:
             yield launch

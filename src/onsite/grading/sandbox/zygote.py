@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from onsite.grading.sandbox import init, kernel
@@ -66,15 +67,15 @@ class SandboxedZygote(Zygote):
             os.close(self._life.pop(pid))
 
 
-def main(descriptor: int, account: tuple[int, int] | None) -> None:
+def main(descriptor: int, optional: Iterable[str], account: tuple[int, int] | None) -> None:
     """Warm up and serve."""
     control = socket.socket(fileno=descriptor)
-    serve(SandboxedZygote(warm_up(), control, account), control)
+    serve(SandboxedZygote(warm_up(optional), control, account), control)
 
 
 if __name__ == "__main__":
     # as in onsite.grading.zygote
     from onsite.grading.sandbox.zygote import main as imported_main
 
-    _, control_descriptor, *ids = sys.argv
-    imported_main(int(control_descriptor), (int(ids[0]), int(ids[1])) if ids else None)
+    _, number, names, *ids = sys.argv
+    imported_main(int(number), names.split(), (int(ids[0]), int(ids[1])) if ids else None)
