@@ -97,7 +97,8 @@ def _enclose(fence: Fence) -> None:
     os.environ["TMPDIR"] = str(folder / "tmp")
     tempfile.tempdir = None
     sys.path.insert(0, "")
-    _limit(resource.RLIMIT_CORE, 0)
+    # Not 0, with which Linux would still hand the core to a program that the machine may have.
+    _limit(resource.RLIMIT_CORE, 1)
     _limit(resource.RLIMIT_DATA, _data_bytes() + fence.memory_bytes)
     seconds = math.ceil(fence.cpu_seconds)
     _limit(resource.RLIMIT_CPU, seconds, seconds + 1)  # SIGXCPU, which tells, and then SIGKILL

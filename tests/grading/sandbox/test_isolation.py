@@ -209,6 +209,22 @@ def test_no_root_and_nobody_else_can_be_had(anybody: Anybody) -> None:
     assert says(anybody, source) == ""
 
 
+def test_no_descriptor_leads_out(anybody: Anybody) -> None:
+    """What a run has inherited: /dev/null, pipes and socket pairs."""
+    source = """
+    import os
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{name}")
+        except FileNotFoundError:  # of the listing itself
+            continue
+        if not target.startswith(("pipe:", "socket:", "anon_inode:[event")) and name != "0":
+            print(name, target)
+    print(os.readlink("/proc/self/fd/0"), os.readlink("/proc/self/cwd"))
+    """
+    assert says(anybody, source) == "/dev/null /tmp/work"
+
+
 # --- processes --------------------------------------------------------------------------------
 
 

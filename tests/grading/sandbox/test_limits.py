@@ -256,3 +256,36 @@ def test_output(anybody: Anybody) -> None:
     result = run(anybody, "while True: print('more')", replace(LIMITS, output_bytes=10_000))
     assert (result["c1"].status, result["c1"].limit) == ("output_limit", "output")
     assert result["c2"].status == "ok"
+
+
+def test_a_crowd_is_served_last(anybody: Anybody) -> None:
+    """Hundreds of busy processes of one run would leave its neighbours next to nothing."""
+    source = """
+    import os, time
+    for _ in range(9 * os.cpu_count()):
+        if (pid := os.fork()) == 0:
+            os.setsid()  # the scheduler may share by sessions
+            while True: pass
+    deadline = time.monotonic() + 15
+    while os.sched_getscheduler(pid) != os.SCHED_IDLE and time.monotonic() < deadline:
+        time.sleep(0.1)
+    print(os.sched_getscheduler(pid) == os.SCHED_IDLE, os.sched_getscheduler(0) == os.SCHED_IDLE)
+    try:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    except PermissionError:
+        print("for good")
+    """
+    result = run(anybody, source, LIMITS)
+    assert result["c1"].outputs[0]["text"] == "True True\nfor good\n", result["c1"]
+
+
+def test_few_busy_processes_are_no_crowd(anybody: Anybody) -> None:
+    source = """
+    import os, time
+    for _ in range(3):
+        if (pid := os.fork()) == 0:
+            while True: pass
+    time.sleep(0.6)
+    print(os.sched_getscheduler(pid) == os.SCHED_OTHER)
+    """
+    assert run(anybody, source, LIMITS)["c1"].outputs[0]["text"] == "True\n"

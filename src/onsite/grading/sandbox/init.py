@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from onsite.grading.ended import Ended
 from onsite.grading.result import Passed
 from onsite.grading.sandbox import kernel, seccomp
+from onsite.grading.sandbox.crowd import Crowd
 from onsite.grading.sandbox.usage import Memory, processes, resident
 
 STUDENT = 1000
@@ -118,6 +119,7 @@ def _catch(*signals: signal.Signals) -> tuple[int, int]:
 
 def _make_system(bounds: Bounds) -> int:
     """Mounts, network and IPC of the run's own; a descriptor of init's /proc."""
+    os.chdir("/")  # not in the warm process's folder, which will be below the run's
     kernel.unshare(kernel.NEW_MOUNTS | kernel.NEW_NETWORK | kernel.NEW_IPC)
     kernel.raise_loopback()
     bare = kernel.NO_SETUID | kernel.NO_DEVICES
@@ -176,7 +178,7 @@ def _become_run(program: seccomp.Program, *of_init: int) -> None:
 
 def _watch(run: int, bounds: Bounds, wake: int, proc: int) -> Ended:
     """Wait for the end of the run, or bring it about; nothing of it is left then."""
-    memory = Memory(proc)
+    memory, crowd = Memory(proc), Crowd(proc)
     limit: Passed = ""
     status = None
     allowed = bounds.memory_bytes + resident(proc, os.getpid())
@@ -196,6 +198,7 @@ def _watch(run: int, bounds: Bounds, wake: int, proc: int) -> Ended:
                 limit = "cpu"
             elif memory.exceeds(found, allowed):
                 limit = "memory"
+            crowd.look(found)
             poll_at = time.monotonic() + _POLL
     _kill_all()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

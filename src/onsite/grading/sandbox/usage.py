@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+#: Up to so many threads, a process is looked at as a whole.
+_FEW_THREADS = 4
 #: Exact measuring may take this part of one processor's time.
 _SHARE = 0.1
 
@@ -19,18 +21,20 @@ class Processes:
     """The processes of one namespace but its init, at one moment.
 
     `cpu_seconds` counts those that have ended too. `resident_bytes` is what each holds in memory,
-    added up, so that what several share counts several times.
+    added up, so that what several share counts several times. `running` is how many of them, and of
+    the threads of those that have many, would use a processor if they got one.
     """
 
     pids: tuple[int, ...]
     cpu_seconds: float
     resident_bytes: int
+    running: int
 
 
 def processes(proc: int) -> Processes:
     """Look at every process in the /proc behind the descriptor `proc`."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    pids, seconds, pages = [], ended.ru_utime + ended.ru_stime, 0
+    pids, seconds, pages, running = [], ended.ru_utime + ended.ru_stime, 0, 0
     for name in os.listdir(proc):
         if name.isdecimal() and name != "1":
             with contextlib.suppress(OSError):  # it has ended meanwhile
@@ -39,7 +43,31 @@ def processes(proc: int) -> Processes:
                 seconds += sum(map(int, fields[11:15])) * _TICK
                 pages += int(fields[21])
                 pids.append(int(name))
-    return Processes(tuple(pids), seconds, pages * _PAGE)
+                if int(fields[17]) > _FEW_THREADS:
+                    running += sum(_runs(proc, f"{name}/task/{t}") for t in threads(proc, name))
+                else:
+                    running += fields[0] == b"R"
+    return Processes(tuple(pids), seconds, pages * _PAGE, running)
+
+
+def threads(proc: int, name: object) -> list[str]:
+    """The numbers of a process's threads.
+
+    Raises:
+        OSError: it has ended.
+    """
+    folder = os.open(f"{name}/task", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc)
+    try:
+        return os.listdir(folder)  # noqa: PTH208
+    finally:
+        os.close(folder)
+
+
+def _runs(proc: int, name: str) -> bool:
+    try:
+        return _read(proc, f"{name}/stat").rpartition(b")")[2].split()[0] == b"R"
+    except OSError:
+        return False
 
 
 class Memory:
