@@ -24,7 +24,8 @@ import onsite
 from onsite.errors import OnsiteError
 from onsite.grading.launch import Launch, run_environment
 from onsite.grading.sandbox import refusal
-from onsite.grading.sandbox.init import FOLDER, SERVICES, SHARED, STUDENT
+from onsite.grading.sandbox.init import FOLDER, OWN, SERVICES, SHARED, STUDENT
+from onsite.grading.sandbox.python import python_folders
 from onsite.services import debian, folders
 from onsite.services.account import server_account
 
@@ -175,9 +176,9 @@ def _attempt(launch: Launch) -> str:
 def _find() -> Sandbox:
     if sys.platform != "linux":
         raise OnsiteError(refusal.sentence("only Linux has what it is made of", "grade on Linux"))
-    for folder in _python_folders():
-        if folder.is_relative_to(FOLDER):
-            why = f"Python's {folder} lies below {FOLDER}, which every run has for itself"
+    for folder in python_folders():
+        if folder.is_relative_to(FOLDER) and folder.relative_to(FOLDER).parts[0] in OWN:
+            why = f"{folder} lies where every run has a folder of its own"
             raise OnsiteError(refusal.sentence(why, "install Python and the course elsewhere"))
     account = server_account()
     ids = (account.uid, account.gid) if account else None
@@ -215,29 +216,12 @@ def _etc(texts: Mapping[str, int]) -> Iterator[str]:
 def _folders() -> Iterator[str]:
     """Python, its packages, this package, and what servers begin with."""
     made: set[Path] = set()
-    for folder in _python_folders():
+    for folder in python_folders():
         yield from _parents(folder, made)
         yield from ("--ro-bind", str(folder), str(folder))
     for name, place in (("templates", templates()), ("packages", folders.home() / "packages")):
         yield from _parents(Path(SHARED, name), made)
         yield from ("--ro-bind", str(place), f"{SHARED}/{name}")
-
-
-def _python_folders() -> list[Path]:
-    """The folders without which this Python does not start or has not all of its modules."""
-    program = Path(sys.executable)
-    wanted = [
-        *(Path(place) for place in (sys.prefix, sys.base_prefix, sys.exec_prefix)),
-        program.resolve().parents[1],
-        Path(sys.prefix).resolve(),
-        Path(sys.base_prefix).resolve(),
-        Path(onsite.__file__).parent,
-    ]
-    found: list[Path] = []
-    for folder in dict.fromkeys(wanted):
-        if not any(folder.is_relative_to(other) for other in (Path("/usr"), *found)):
-            found.append(folder)
-    return found
 
 
 def templates() -> Path:

@@ -26,6 +26,7 @@ from onsite.grading.ended import Ended
 from onsite.grading.result import Passed
 from onsite.grading.sandbox import kernel, seccomp
 from onsite.grading.sandbox.crowd import Crowd
+from onsite.grading.sandbox.python import python_folders
 from onsite.grading.sandbox.usage import Memory, processes, resident
 
 STUDENT = 1000
@@ -33,6 +34,8 @@ STUDENT = 1000
 FOLDER = "/tmp"  # noqa: S108  # of the run's own
 SERVICES = f"{FOLDER}/services"
 """What ONSITE_RUNTIME is in a run."""
+OWN = ("work", "home", "tmp", "services")
+"""What a run finds in `FOLDER`."""
 SHARED = "/srv"
 """Where the sandbox shows what servers may begin with, read-only; see bubblewrap.py."""
 
@@ -62,6 +65,8 @@ class Plan:
     links: tuple[tuple[str, str], ...]
     """What servers may begin with: where it is, and where a run finds it."""
     program: seccomp.Program
+    kept: tuple[str, ...]
+    """Python's folders that lie below `FOLDER`, where a run must see them too."""
 
 
 def make_plan(account: tuple[int, int] | None) -> Plan:
@@ -72,7 +77,8 @@ def make_plan(account: tuple[int, int] | None) -> Plan:
         for found in os.listdir(f"{SHARED}/{name}")  # noqa: PTH208
         if not found.startswith(".")
     ]
-    return Plan(account, tuple(links), seccomp.program())
+    kept = tuple(str(folder) for folder in python_folders() if folder.is_relative_to(FOLDER))
+    return Plan(account, tuple(links), seccomp.program(), kept)
 
 
 def enclose(plan: Plan, bounds: Bounds, report: int) -> None:
@@ -86,7 +92,7 @@ def enclose(plan: Plan, bounds: Bounds, report: int) -> None:
     # before anybody can send them: without a handler an init never gets them
     wake, alarm = _catch(signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
     try:
-        proc = _make_system(bounds)
+        proc = _make_system(bounds, plan.kept)
         become_student(plan.account)
         _make_folders(plan.links)
         run = os.fork()
@@ -117,7 +123,7 @@ def _catch(*signals: signal.Signals) -> tuple[int, int]:
     return wake, alarm
 
 
-def _make_system(bounds: Bounds) -> int:
+def _make_system(bounds: Bounds, kept: Sequence[str]) -> int:
     """Mounts, network and IPC of the run's own; a descriptor of init's /proc."""
     os.chdir("/")  # not in the warm process's folder, which will be below the run's
     kernel.unshare(kernel.NEW_MOUNTS | kernel.NEW_NETWORK | kernel.NEW_IPC)
@@ -128,9 +134,14 @@ def _make_system(bounds: Bounds) -> int:
     kernel.mount("proc", "/proc", "proc", bare | kernel.NO_PROGRAMS)
     proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     kernel.mount("proc", "/proc", "proc", bare | kernel.NO_PROGRAMS, "hidepid=2")
+    covered = [os.open(folder, os.O_PATH | os.O_CLOEXEC) for folder in kept]
     # A file takes some memory even when it is empty.
     size = f"size={bounds.disk_bytes},nr_inodes={bounds.disk_bytes // (4 * _KIB)},mode=1777"
     kernel.mount("tmpfs", FOLDER, "tmpfs", bare, size)
+    for folder, descriptor in zip(kept, covered, strict=True):
+        os.makedirs(folder, 0o755)  # noqa: PTH103
+        kernel.mount(f"/proc/self/fd/{descriptor}", folder, None, kernel.BIND)
+        os.close(descriptor)
     shm = f"{FOLDER}/.shm"
     os.mkdir(shm)  # noqa: PTH102
     os.chmod(shm, 0o1777)  # noqa: PTH101, S103
@@ -156,7 +167,7 @@ def become_student(account: tuple[int, int] | None) -> None:
 
 def _make_folders(links: Sequence[tuple[str, str]]) -> None:
     """Make what a run finds in `FOLDER`: room for its work, and what servers may begin with."""
-    for name in ("work", "home", "tmp", "services", "services/templates", "services/packages"):
+    for name in (*OWN, "services/templates", "services/packages"):
         os.mkdir(f"{FOLDER}/{name}", 0o700)  # noqa: PTH102
     for place, link in links:  # one for each, since a run may add to them
         os.symlink(place, link)  # noqa: PTH211
