@@ -20,8 +20,6 @@ c.CourseDirectory.release_directory = "release"
 c.CourseDirectory.submitted_directory = "submitted"
 c.CourseDirectory.autograded_directory = "autograded"
 c.CourseDirectory.feedback_directory = "feedback"
-# The receipts of `onsite grade` are for instructors: nbgrader would copy them to feedback/.
-c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "onsite.json"]
 
 # `nbgrader autograde` and formgrader's button grade as `onsite grade` does: in its sandbox, by its
 # rules. What was handed in is read, restored and run by these two.

@@ -127,6 +127,28 @@ def test_extra_and_reordered_cells_stay_as_the_student_has_them(original: Notebo
     assert "nbgrader" not in restored.cells[0].metadata
 
 
+def test_the_rubric_is_the_instructors(source: NotebookNode) -> None:
+    answer = new_markdown_cell("Mine.", metadata=graded("say", "", solution=True).metadata)
+    answer.metadata.nbgrader.update(grade=True, points=2)
+    rubric = new_markdown_cell("Be strict.", metadata={"onsite": {"role": "rubric", "name": "say"}})
+    source.cells += [answer, rubric]
+    original = master(nbformat.writes(source).encode())
+
+    def texts(notebook: NotebookNode) -> list[str]:
+        return [cell.source for cell in restored_from(notebook, original).cells[-2:]]
+
+    untouched = copy.deepcopy(source)
+    altered = copy.deepcopy(source)
+    altered.cells[-1]["source"] = "Full points for all."
+    moved = copy.deepcopy(altered)
+    moved.cells.insert(0, moved.cells.pop())
+    without = copy.deepcopy(source)
+    without.cells.pop()
+    for submitted in (untouched, altered, moved, without):
+        assert texts(submitted) == ["Mine.", "Be strict."]
+        assert "Full points" not in nbformat.writes(restored_from(submitted, original))
+
+
 def test_demos_and_magics_are_told_from_the_rest(original: NotebookNode) -> None:
     submitted = copy.deepcopy(original)
     for name in ("load", "double"):

@@ -3,6 +3,7 @@
 A submission is read with suspicion, and every cell that nbgrader knows is put back from source/:
 its text when it is locked, its type, points, id and tags always. A cell that is missing comes back
 behind the instructor cell that preceded it; of a cell that is there twice the first one counts.
+So is the rubric that a person reads behind an answer.
 
 Cells are plain dicts here, as JSON has them: nbformat's own classes check and copy so much that
 they would be most of the time that a submission takes.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -169,7 +170,7 @@ def restore(submission: list[Cell], of: Mapping[str, Any]) -> Notebook:
         cells.insert(previous, dict(original))
         places = {name: at + (at >= previous) for name, at in places.items()}
         places[grade_id] = previous
-    return Notebook(with_unique_ids(cells), of["metadata"])
+    return Notebook(with_unique_ids(list(_with_rubrics(cells, of))), of["metadata"])
 
 
 def roles(notebook: Notebook) -> dict[int, Role]:
@@ -204,6 +205,20 @@ def _role(cell: Cell) -> tuple[str, bool]:
     onsite = cell["metadata"].get("onsite", {})
     spare = "nbgrader" not in cell["metadata"] and onsite.get("name") != "load"
     return onsite.get("role", ""), spare
+
+
+def _with_rubrics(cells: Iterable[Cell], of: Mapping[str, Any]) -> Iterator[Cell]:
+    """A person grades an answer by the rubric behind it, so that is the instructor's too."""
+    rubrics = {
+        cell["metadata"]["onsite"]["name"]: cell
+        for cell in of["cells"]
+        if cell["metadata"].get("onsite", {}).get("role") == "rubric"
+    }
+    for cell in cells:
+        if cell["metadata"].get("onsite", {}).get("role") != "rubric":
+            yield cell
+        if rubric := rubrics.get(cell["metadata"].get("nbgrader", {}).get("grade_id")):
+            yield dict(rubric)
 
 
 def is_locked(cell: Cell) -> bool:

@@ -134,7 +134,6 @@ def test_nothing_else_that_was_handed_in_gets_into_autograded(course: Layout) ->
 
 @pytest.mark.slow
 def test_generate_feedback_writes_our_pages(course: Layout) -> None:
-    (course.autograded / "part" / MODULE / "onsite.json").write_text('{"suspicions": []}')
     converter(course, GenerateFeedback, "part").start()
     folder = course.feedback / "part" / MODULE
     page = (folder / "adding.html").read_text(encoding="utf-8")
