@@ -38,6 +38,7 @@ def constants(code, depth=4):
 def speak(secret):
     for arguments in (
         *[("truth", number, True) for number in range(4)],
+        *[("truth", cell, number, True) for cell in range(30) for number in range(4)],
         ("result", [2]),
         ("ended", "", "", None),
         ("ended", "", "", []),
