@@ -2,7 +2,7 @@
 
 No IPython, no outputs kept, no limits, no sandbox, no verdict. A program of its own, because it
 must have one thread to fork: it reads a JSON list of submissions (each the sources of its cells)
-from standard input and prints a JSON list of seconds, one for each.
+from standard input and prints a JSON list, for each its seconds and how many cells raised.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import types
 from onsite.grading.zygote import warm_up
 
 
-def execute(sources: list[str]) -> None:
-    """Run the cells in one namespace; one that raises does not stop the rest."""
+def execute(sources: list[str]) -> int:
+    """Run the cells in one namespace; how many raised, which does not stop the rest."""
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     names = module.__dict__
@@ -36,24 +36,27 @@ def execute(sources: list[str]) -> None:
         else:
             exec(code, names)  # noqa: S102
 
+    raised = 0
     for source in sources:
         try:
             loop.run_until_complete(cell(source))
         except BaseException:
-            import traceback; os.write(9, traceback.format_exc()[-300:].encode())
+            raised += 1
+    return raised
 
 
-def seconds(sources: list[str]) -> float:
-    """What one submission takes, from before the fork until it has ended."""
+def measure(sources: list[str]) -> tuple[float, int]:
+    """Seconds from before the fork until it has ended, and how many cells raised."""
     started = time.perf_counter()
     pid = os.fork()
     if pid == 0:
+        raised = 0
         try:
-            execute(sources)
+            raised = execute(sources)
         finally:
-            os._exit(0)
-    os.waitpid(pid, 0)
-    return time.perf_counter() - started
+            os._exit(raised)
+    _, status = os.waitpid(pid, 0)
+    return time.perf_counter() - started, os.waitstatus_to_exitcode(status)
 
 
 def main() -> None:
@@ -64,7 +67,7 @@ def main() -> None:
     answer = os.dup(1)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    results = [seconds(sources) for sources in submissions]
+    results = [measure(sources) for sources in submissions]
     os.write(answer, json.dumps(results).encode())
 
 

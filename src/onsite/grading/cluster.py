@@ -103,7 +103,7 @@ class ClusterWorkers:
         run = f"onsite-{uuid.uuid4().hex}"
         order = self._client.submit(_same, self._order, key=f"{run}-order")
         fresh = zip(count(), submissions)
-        under_way: dict[Future, bytes] = {}
+        under_way: dict[Future[bytes], bytes] = {}
         ready = as_completed(loop=self._client.loop, with_results=True, raise_errors=False)
         places = Places(self._client, self._tell)
         while True:
@@ -150,9 +150,8 @@ class ClusterWorkers:
         try:
             client = distributed.Client(where, timeout=CONNECT_SECONDS, set_as_default=False)
         except Exception as error:
-            why = str(error).strip().split("\n")[0] or type(error).__name__
             raise OnsiteError(
-                f"There is no Dask scheduler at {address} ({why}); start one by `dask scheduler` "
+                f"There is no Dask scheduler at {address} ({_first_line(error)}); start one by `dask scheduler` "
                 "and give the address that it prints, or use --cluster local."
             ) from None
         self._stack.enter_context(client)
@@ -207,9 +206,13 @@ def _result(submission: bytes, status: str, result: Any) -> bytes:
     if isinstance(error, CancelledError):
         raise _gone()
     raise OnsiteError(
-        f"A worker of the cluster cannot grade ({type(error).__name__}: {error}); install the "
-        "same commit and requirements.lock there as here."
+        f"The cluster cannot grade ({_first_line(error)}); install the same commit and "
+        "requirements.lock for its scheduler and its workers as here."
     )
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0] or type(error).__name__
 
 
 def _gone() -> OnsiteError:
