@@ -1,8 +1,9 @@
 """The least that a notebook can cost: fork a warm process, and exec the same cells in the fork.
 
 No IPython, no outputs kept, no limits, no sandbox, no verdict. A program of its own, because it
-must have one thread to fork: it reads a JSON list of submissions (each the sources of its cells)
-from standard input and prints a JSON list, for each its seconds and how many cells raised.
+must have one thread to fork: from standard input it reads JSON, what to import ("optional") and the
+submissions (each the sources of its cells), and prints for each its seconds and how many cells
+raised.
 """
 
 from __future__ import annotations
@@ -60,14 +61,14 @@ def measure(sources: list[str]) -> tuple[float, int]:
 
 
 def main() -> None:
-    """Answer one list of submissions."""
-    submissions = json.load(sys.stdin)
-    warm_up()
+    """Answer one request."""
+    request = json.load(sys.stdin)
+    warm_up(request["optional"])
     quiet = os.open(os.devnull, os.O_RDWR)
     answer = os.dup(1)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    results = [measure(sources) for sources in submissions]
+    results = [measure(sources) for sources in request["submissions"]]
     os.write(answer, json.dumps(results).encode())
 
 

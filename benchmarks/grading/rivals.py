@@ -181,7 +181,8 @@ class Otter:
 
     def _notebook(self, submission: bytes) -> NotebookNode:
         """A submission whose checks are named where they were, which is how otter has them."""
-        notebook = restore(read_submission(submission), self._original)
+        restored = restore(read_submission(submission), self._original).to_bytes()
+        notebook: NotebookNode = nbformat.reads(restored.decode(), as_version=4)
         kept: list[NotebookNode] = []
         for cell in notebook.cells:
             marks = cell.metadata.get("nbgrader", {})
