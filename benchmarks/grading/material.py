@@ -12,7 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from onsite.course.compiler import compile_topic, student_version, stub
+from onsite.course.compiler import compile_topic, stub, student_version
 from onsite.course.layout import Layout, find_layout
 from onsite.course.model import Topic
 from onsite.course.reader import read_course
@@ -84,7 +84,7 @@ SMALL = {
     "common": {
         "solution": (
             "def common(text, count):\n"
-            '    """The `count` most frequent words of a text, in lower case, ties by alphabet."""\n'
+            '    """The `count` most frequent words, in lower case, ties by alphabet."""\n'
             "    ### BEGIN SOLUTION\n"
             "    found = Counter(text.lower().split())\n"
             "    return sorted(found, key=lambda word: (-found[word], word))[:count]\n"
