@@ -8,7 +8,6 @@ import math
 import os
 import random
 import resource
-import signal
 import socket
 import sys
 import tempfile
@@ -83,8 +82,7 @@ def _begin(shell: NotebookShell, channel: socket.socket) -> Callable[[object], N
         "interrupt_now": emit.interrupt,
     }
     main: Callable[[object], None]
-    main, interrupt = globals().pop("_referee").begin(descriptor, shell.user_ns, seen)
-    signal.signal(signal.SIGINT, interrupt)
+    main = globals().pop("_referee").begin(descriptor, shell.user_ns, seen)
     return main
 
 

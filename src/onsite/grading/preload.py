@@ -27,6 +27,7 @@ ALWAYS = (
     "IPython.display",
     "matplotlib.pyplot",
     "numpy",
+    "onsite.stage",
     "onsite.study.notebook",
 )
 #: What it takes a notebook of the topic to import.

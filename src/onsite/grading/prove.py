@@ -329,8 +329,16 @@ def prove_exercise(
     )
 
 
-def _full_points(cell: Cell, name: str, trial: Trial) -> list[Failure]:
+def _suspected(proof: Proof, cell: Cell, name: str, trial: Trial) -> list[Failure]:
+    """Honest work must not look like tampering."""
     return [
+        Failure(proof, cell.line, f"{name} looks like tampering: {suspicion.evidence}")
+        for suspicion in trial.result.suspicions
+    ]
+
+
+def _full_points(cell: Cell, name: str, trial: Trial) -> list[Failure]:
+    return _suspected("solution", cell, name, trial) + [
         Failure("solution", cell.line, f"{name} fails at {_say(bad)}")
         for bad in trial.result.cells
         if bad.status != "ok"
@@ -362,7 +370,7 @@ def _refused(cell: Cell, idea: str, expect: str, trial: Trial) -> list[Failure]:
     if not trial.failed:
         return [Failure("wrong answers", cell.line, f"{idea!r} earns full points")]
     if any(expect in check.error_message for check in trial.failed):
-        return []
+        return _suspected("wrong answers", cell, repr(idea), trial)
     said = "; ".join(_say(check) for check in trial.failed)
     return [
         Failure("wrong answers", cell.line, f"{idea!r}: no message contains {expect!r}: {said}")

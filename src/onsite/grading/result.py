@@ -38,6 +38,26 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A sign that a submission tampers with its grading, for a person to judge.
+
+    `kind` is:
+
+    - breach: it went for what the verdicts rest on, so no check of the run is proved any more;
+    - patched: it replaced something of a module that checks use, which was put back;
+    - rebound: it gave a name of the instructor's another meaning, which was put back;
+    - noise: somebody in the run read from the referee's line or wrote to it;
+    - noted: it did something unusual.
+
+    `cell` is the place of the cell that ran, `evidence` says what was done where.
+    """
+
+    kind: Literal["breach", "patched", "rebound", "noise", "noted"]
+    cell: int
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
 class CellResult:
     """What one code cell did.
 
@@ -74,6 +94,7 @@ class RunResult:
     the whole run, or a cell that did not heed its interrupt) or killed (the process died).
     `limit` is the limit that ended it, if one did. `cpu_seconds` and `memory_bytes` (the peak, with
     what it shares with the warm process) are what its processes used; 0 without a sandbox.
+    `suspicions` are signs of tampering, in the order in which they were seen.
     """
 
     cells: tuple[CellResult, ...]
@@ -83,6 +104,7 @@ class RunResult:
     limit: Passed = ""
     cpu_seconds: float = 0.0
     memory_bytes: int = 0
+    suspicions: tuple[Suspicion, ...] = ()
 
     def __getitem__(self, cell_id: str) -> CellResult:
         """The first code cell with that id.

@@ -14,7 +14,15 @@ from onsite.grading.errors import KilledError, LostError
 from onsite.grading.outputs import Outputs
 from onsite.grading.passed import explain, limit_in
 from onsite.grading.referee.judge import Hearing, Judge, Role, explained
-from onsite.grading.result import CellResult, CellStatus, Ending, Limits, Passed, RunResult
+from onsite.grading.result import (
+    CellResult,
+    CellStatus,
+    Ending,
+    Limits,
+    Passed,
+    RunResult,
+    Suspicion,
+)
 from onsite.grading.warm import WarmProcess
 from onsite.grading.wire import Message
 
@@ -105,7 +113,15 @@ class Run:
             self._limit,
             ended.cpu_seconds,
             ended.memory_bytes,
+            self._suspicions(),
         )
+
+    def _suspicions(self) -> tuple[Suspicion, ...]:
+        found = self._judge.suspicions
+        if self._channels.noise:
+            cell = self._cells[-1].index if self._cells else 0
+            found = [*found, Suspicion("noise", cell, "somebody used the referee's line")]
+        return tuple(found)
 
     def _order(self, folder: str) -> dict[str, Any]:
         """What the warm process is told of the run."""

@@ -39,7 +39,11 @@ def load_apart(names: Sequence[str]) -> dict[str, Any]:
 
     own["__import__"] = find
     for name in names:
-        namespace = {"__name__": f"{__package__}.{name}", "__builtins__": own}
+        namespace = {
+            "__name__": f"{__package__}.{name}",
+            "__file__": str(_FOLDER / f"{name}.py"),
+            "__builtins__": own,
+        }
         exec(_code(name), namespace)  # noqa: S102 - this package's own code
         loaded[name] = namespace
     own["__import__"] = builtins.__import__

@@ -1,32 +1,36 @@
-"""The functions of naked.py, with what they use as constants of their code."""
+"""The functions of naked.py and witnesses.py, with what they use as constants of their code."""
 
 from __future__ import annotations
 
 import ast
-import types
 import warnings
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
 from onsite.grading.referee.constants import MARK, fill
 
 
-def bind(objects: Mapping[str, Any]) -> dict[str, types.FunctionType]:
-    """The functions of naked.py with the named objects as constants, and no globals at all."""
-    filled = fill(template(), {MARK + name.encode(): item for name, item in objects.items()})
+def bind(file: str, objects: Mapping[str, Any], secret: str) -> dict[bytes, FunctionType]:
+    """The functions of a file by placeholder, with objects as constants and no globals at all.
+
+    `secret` is the audit event by which they speak to the referee.
+    """
+    places = {MARK + name.encode(): item for name, item in objects.items()}
+    filled = fill(template(file), places | {MARK + b"secret": secret})
     return {
-        code.co_name: types.FunctionType(code, {"__builtins__": {}})
+        MARK + code.co_name.encode(): FunctionType(code, {"__builtins__": {}})
         for code in filled.co_consts
-        if isinstance(code, types.CodeType)
+        if isinstance(code, CodeType)
     }
 
 
 @cache
-def template() -> types.CodeType:
-    """The code of naked.py, with placeholders."""
-    tree = ast.parse((Path(__file__).parent / "naked.py").read_text())
+def template(file: str) -> CodeType:
+    """The code of a file, with placeholders."""
+    tree = ast.parse((Path(__file__).parent / f"{file}.py").read_text())
     functions: list[ast.stmt] = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     names = {
         node.target.id

@@ -9,32 +9,40 @@ by the code under test.
 
 from __future__ import annotations
 
+import _imp
 import _operator
-from _thread import RLock, get_ident
-from collections import deque
-from collections.abc import Callable, Iterator
+import _signal  # type: ignore[import-not-found]
+import sys
+import threading
+from _thread import RLock, get_ident, interrupt_main
+from collections.abc import Callable
+from gc import disable, enable, isenabled
 from marshal import loads
 from os import _exit, getpid, read, write
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, SimpleNamespace
 from typing import Any
 
 from onsite.grading.referee.constants import MARK, fill
 from onsite.grading.referee.line import Line, Message, NoiseError
+from onsite.grading.referee.owners import SCALARS, Owners, mro_of
 from onsite.grading.referee.plain import COMPARISONS, NotPlainError, decode, encode, is_number
+from onsite.grading.referee.seal import Seal
+from onsite.grading.referee.watch import Watch
 
 #: What the process exits with when the line to the runner is broken.
 BROKEN = 70
-#: An object with more parts than this is not searched for objects that decide for themselves.
-_SEARCHED = 5_000
-_HEAP_TYPE = 1 << 9
 
-_mro = type.__dict__["__mro__"].__get__
-_namespace = type.__dict__["__dict__"].__get__
-_flags = type.__dict__["__flags__"].__get__
-_name = type.__dict__["__name__"].__get__
-_attributes = object.__getattribute__
-
-SCALARS = frozenset((int, float, bool, str, bytes, complex, type(None)))
+_settrace, _setprofile = sys.settrace, sys.setprofile
+_monitoring: Any = getattr(sys, "monitoring", None)
+_register: Any = None if _monitoring is None else _monitoring.register_callback
+_events: list[int] = (
+    [] if _monitoring is None else [e for e in vars(_monitoring.events).values() if type(e) is int]
+)
+_set_signal, _get_signal = _signal.signal, _signal.getsignal
+_setitimer, _alarm = _signal.setitimer, _signal.alarm
+_timers = (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF)
+_create_builtin: Any = _imp.create_builtin
+_interrupt_main: Any = interrupt_main
 
 
 def _same(left: Any, right: Any) -> Any:
@@ -60,6 +68,7 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 _IDENTITY = frozenset(("is", "is not"))
 _TRUTH = frozenset(("__bool__", "__len__"))
+_FUNCTIONS = (FunctionType, type, type(len), type(sys))
 
 
 class Referee:
@@ -68,111 +77,208 @@ class Referee:
     Args:
         line: this end of the line to the runner, over `descriptor`.
         descriptor: a socket that blocks.
-        secret: the audit event that means the referee.
         namespace: the notebook's global names.
         builtins: the built-in functions as they were, by name.
-        trusted: ids of the classes that are not the student's.
+        owners, seal: see there.
+        libraries: see `Watch`.
+        bind: makes a cell's witnesses, given the name of the event that they speak to.
     """
 
     def __init__(
         self,
         line: Line,
         descriptor: int,
-        secret: str,
         namespace: dict[str, Any],
         builtins: dict[str, Any],
-        trusted: frozenset[int],
+        owners: Owners,
+        seal: Seal,
+        libraries: tuple[str, ...],
+        bind: Callable[[str], dict[bytes, Any]],
     ) -> None:
         self._line = line
         self._descriptor = descriptor
         self._namespace = namespace
-        self.builtins = builtins
-        self._usual_builtins = namespace["__builtins__"]
-        self._trusted = trusted
-        # By id, and kept so that nothing else gets the id.
-        self._owned: dict[int, type] = {}
-        self._codes: dict[int, CodeType] = {}
+        self._builtins = builtins
+        self._constants = {MARK + b"builtins." + n.encode(): v for n, v in builtins.items()}
+        self._students_builtins: Any = None
+        self._owners = owners
+        self._seal = seal
+        self._bind = bind
         self._owner = getpid()
         self._main = get_ident()
         self._lock = RLock()
         self._busy: set[int] = set()
+        self._waiting: list[int] = []  # signals that came while the referee was at work
         self._interrupted = False
         self._running = False
-        self._role = ""
-        self._cell = -1
-        self._binds: list[str] = []
+        self._task: Message = {"do": ""}
+        self._kept: dict[str, Any] = {}
+        self._modules: set[str] = set()
         self._comparisons: dict[int, list[dict[str, Any]]] = {}
         self._answers: dict[tuple[int, int, str], bool] = {}
         self._reached: set[tuple[int, int, bool]] = set()
         self._result: Any = None
-        self.objects: dict[bytes, Any] = {}
-        self._secret = secret
+        self._handlers: dict[int, Any] = {}
+        self._on_signal: Any = None
+        self._traced = False
+        self._watch = Watch(owners, libraries, self._tell)
+        # The events that mean the referee: of which cell's witnesses; -1 for its own functions.
+        self._secrets: dict[str, int] = {}
         self._actions: dict[str, Callable[..., None]] = {
             "turn": self._turn,
             "ended": self._ended,
+            "own": self._own,
+            "interrupt": self._interrupt,
+            "set_signal": self._set_signal,
+            "get_signal": self._get_signal,
+            "on_signal": self._hand_on_signal,
+            "create_builtin": self._create_builtin,
+        }
+        self._evidence: dict[str, Callable[..., None]] = {
             "compare": self._compare,
             "guard": self._guard,
             "leaf": self._leaf,
             "truth": self._truth,
             "failed": self._failed,
             "result": self._take_result,
-            "isinstance": self._isinstance,
-            "own": self._own,
-            "interrupt": self._interrupt,
+            "is_instance": self._is_instance,
         }
+
+    def begin(self, secret: str, functions: dict[str, Any]) -> None:
+        """Listen to the functions of naked.py, and let some of them stand in for what they wrap."""
+        self._secrets[secret] = -1
+        for function in functions.values():
+            self._owners.own_code(self._watch.code_of(function))
+        self._builtins["__build_class__"] = functions["build_class"]
+        self._on_signal = functions["on_signal"]
+        _signal.__dict__["signal"] = functions["set_signal"]
+        _signal.__dict__["getsignal"] = functions["get_signal"]
+        _imp.__dict__["create_builtin"] = functions["create_builtin"]
+        _set_signal(_signal.SIGINT, functions["interrupt"])
+        self._watch.entry = Referee.hook.__code__
+        self._seal.accept()
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         """What the interpreter calls at every audit event."""
-        if event != self._secret:
+        cell = self._secrets.get(event)
+        if cell is None and event not in self._watch.rules:
             return
-        action, *rest = arguments
         me = get_ident()
         if me in self._busy:
-            if action == "interrupt":
-                self._interrupted = True
+            self._hear_while_busy(cell, event, arguments, me)
             return
         if getpid() != self._owner:
-            self._in_a_copy(action)
+            self._in_a_copy(cell, arguments)
+            if cell is None:
+                return
+        collects = isenabled()
+        if collects:  # what the collector calls would run on top of this
+            disable()
         self._busy.add(me)
         try:
-            self._actions[action](*rest)
+            if cell is None:
+                self._traced |= event in ("sys.monitoring.register_callback",)
+                self._watch(event, arguments)
+            elif cell < 0:
+                self._actions[arguments[0]](*arguments[1:])
+            else:
+                self._evidence[arguments[0]](cell, *arguments[1:])
         finally:
             self._busy.discard(me)
-        if self._interrupted and me == self._main:
-            self._interrupted = False
-            if self._running:
+            if collects:
+                enable()
+        if me == self._main and (self._waiting or self._interrupted):
+            while self._waiting:
+                _interrupt_main(self._waiting.pop())
+            if self._interrupted and self._running:
+                self._interrupted = False
                 raise KeyboardInterrupt
+
+    def _hear_while_busy(
+        self, cell: int | None, event: str, arguments: tuple[Any, ...], me: int
+    ) -> None:
+        if cell is None:
+            self._watch.busy(event, me)
+        elif arguments[0] == "interrupt":
+            self._interrupted = True
+        elif arguments[0] == "on_signal":
+            self._waiting += arguments[1]
+            arguments[1].clear()
 
     # --- turns
 
     def _turn(self, box: list[Any]) -> None:
         if self._running:  # somebody else has called what takes turns
+            self._watch.report("breach", "onsite", "took a turn out of turn")
             _exit(BROKEN)
-        message = self._receive()
+        task = self._task = self._receive()
         self._reached.clear()
         self._result = None
+        self._interrupted = False
         self._running = True
-        self._role = message["do"]
-        if self._role in ("exit", "student"):
-            box[:] = [self._role, message.get("source")]
+        if task["do"] in ("exit", "student"):
+            box[:] = [task["do"], task.get("source")]
             return
-        self._cell = message["cell"]
-        self._comparisons[self._cell] = message["comparisons"]
-        objects = {**self.objects, MARK + b"cell": self._cell}
-        self._binds = message["binds"]
-        code = fill(_code(message["code"]), objects)
-        self._codes.update((id(each), each) for each in _codes(code))
-        # Functions get their built-in functions from here when they are defined.
-        self._namespace["__builtins__"] = {**self.builtins}
+        self._make_ready(task)
+        secret = task["secret"]
+        self._secrets[secret] = task["cell"]
+        self._comparisons[task["cell"]] = task["comparisons"]
+        witnesses = self._bind(secret)
+        for witness in witnesses.values():
+            self._owners.own_code(self._watch.code_of(witness))
+        code = fill(_code(task["code"]), self._constants | witnesses)
+        self._owners.own_code(code)
         box[:] = ["instructor", FunctionType(code, self._namespace)]
+        self._watch.checking = task["do"] == "check"
+        self._modules = {*sys.modules}
+
+    def _make_ready(self, task: Message) -> None:
+        """Undo what the student's code has changed of what an instructor's cell rests on."""
+        self._watch.begin_work()
+        _settrace(None)
+        _setprofile(None)
+        threading.__dict__["_trace_hook"] = threading.__dict__["_profile_hook"] = None
+        if self._traced:
+            self._traced = False
+            for tool in range(6):
+                for event in _events:
+                    if event:
+                        _register(tool, event, None)
+        self._watch.end_work()
+        for timer in _timers:
+            _setitimer(timer, 0)
+        _alarm(0)
+        # Functions get their built-in functions from here when they are defined.
+        self._students_builtins = self._namespace.get("__builtins__")
+        self._namespace["__builtins__"] = {**self._builtins}
+        for name in self._seal.put_back():
+            self._watch.tell("patched", name, "")
+        for name in task["keeps"]:
+            if name in self._kept and self._namespace.get(name, self) is not self._kept[name]:
+                if isinstance(self._kept[name], _FUNCTIONS):
+                    self._watch.tell("rebound", name, "")
+                self._namespace[name] = self._kept[name]
 
     def _ended(self, name: str, text: str, trace: list[list[Any]]) -> None:
-        self._running = self._interrupted = False
-        if self._role != "student":
-            self._namespace["__builtins__"] = self._usual_builtins
-        if self._role == "instructor":
-            for bound in self._binds:
-                self._own(None, self._namespace.get(bound))
+        task = self._task
+        self._running = self._interrupted = self._watch.checking = False
+        changed: list[str] = []
+        if task["do"] != "student":
+            self._namespace["__builtins__"] = self._students_builtins
+            if task["do"] == "instructor":
+                self._seal.add(task["modules"])
+                self._seal.accept()
+                for bound in task["binds"]:
+                    self._owners.own_class(self._namespace.get(bound))
+                for module in {*sys.modules} - self._modules:
+                    for value in [*getattr(sys.modules[module], "__dict__", {}).values()]:
+                        self._owners.own_class(value)
+            else:
+                changed = self._seal.put_back()
+                for each in changed:
+                    self._watch.tell("patched", each, "", "while a check ran")
+            for bound in task["binds"]:
+                self._kept[bound] = self._namespace.get(bound)
         self._send(
             {
                 "say": "ended",
@@ -181,22 +287,49 @@ class Referee:
                 "trace": trace,
                 "reached": sorted(self._reached),
                 "result": self._result,
+                "patched": changed,
             }
         )
 
-    def _own(self, body: FunctionType | None, value: object) -> None:
-        """A class that instructor's code has made is not the student's."""
-        if isinstance(value, type) and (body is None or id(body.__code__) in self._codes):
-            self._owned[id(value)] = value
+    def _own(self, body: FunctionType, value: object) -> None:
+        self._owners.own_class(value, self._watch.code_of(body))
+
+    # --- signals
 
     def _interrupt(self, box: list[Any]) -> None:
         if self._running:
             box.append(True)
 
+    def _set_signal(self, box: list[Any]) -> None:
+        number, handler = box
+        plain = handler if not callable(handler) else self._on_signal
+        before = _set_signal(number, plain)
+        if before is self._on_signal:
+            before = self._handlers.get(int(number))
+        if callable(handler):
+            self._handlers[int(number)] = handler
+        box[:] = [before]
+
+    def _get_signal(self, box: list[Any]) -> None:
+        (number,) = box
+        handler = _get_signal(number)
+        box[:] = [self._handlers.get(int(number)) if handler is self._on_signal else handler]
+
+    def _hand_on_signal(self, box: list[Any]) -> None:
+        handler = self._handlers.get(box[0])
+        box[:] = [] if handler is None else [handler]
+
+    def _create_builtin(self, box: list[Any]) -> None:
+        (name,) = box
+        if type(name) is not str or name in ("_signal", "_imp", "sys", "gc"):
+            self._watch.report("breach", "_imp.create_builtin", repr(name)[:80])
+            raise ImportError(f"{name} is there already")
+        box[:] = [_create_builtin(SimpleNamespace(name=name))]
+
     # --- evidence
 
-    def _compare(self, box: list[Any]) -> None:
-        cell, number, operands = box
+    def _compare(self, cell: int, box: list[Any]) -> None:
+        number, operands = box
         what = self._comparisons[cell][number]
         operators, withheld = what["operators"], what["withheld"]
         if all(operator in _IDENTITY for operator in operators):
@@ -228,14 +361,14 @@ class Referee:
         self._refuse_to_vouch(every, " ".join(operators))
         box[:] = [_steps(operators, every), True]
 
-    def _guard(self, box: list[Any]) -> None:
+    def _guard(self, _cell: int, box: list[Any]) -> None:
         what, operands = box
         operators = what.split("\n")
         self._refuse_to_vouch(operands, " ".join(operators))
         box[:] = _steps(operators, operands)
 
     def _refuse_to_vouch(self, operands: Any, operators: str) -> None:
-        found = [self._decides_itself(operand, COMPARISONS) for operand in operands]
+        found = [self._owners.decides_itself(operand, COMPARISONS) for operand in operands]
         names = [name for name in found if name]
         if names and len(names) < len(found):
             raise AssertionError(
@@ -243,11 +376,11 @@ class Referee:
                 "about something else: that proves nothing"
             )
 
-    def _leaf(self, value: object) -> None:
+    def _leaf(self, _cell: int, value: object) -> None:
         kind = type(value)
         if kind in SCALARS:
             return
-        if name := self._defines(kind, _TRUTH):
+        if name := self._owners.defines(kind, _TRUTH):
             raise AssertionError(
                 f"the truth of an object of the class {name}, which defines it itself, "
                 "proves nothing"
@@ -256,24 +389,24 @@ class Referee:
     def _truth(self, cell: int, number: int, held: bool) -> None:
         self._reached.add((cell, number, held))
 
-    def _failed(self, box: list[Any]) -> None:
-        cell, number = box
+    def _failed(self, cell: int, box: list[Any]) -> None:
+        (number,) = box
         message = self._ask({"say": "failed", "cell": cell, "number": number})["message"]
         make = None
         if message is not None:
             make = eval(_code(message), self._namespace)  # noqa: S307 - the instructor's
         box[:] = [make]
 
-    def _take_result(self, box: list[Any]) -> None:
-        cell, value = box
-        if self._role == "check" and cell == self._cell and is_number(value):
+    def _take_result(self, cell: int, box: list[Any]) -> None:
+        (value,) = box
+        if self._task["do"] == "check" and cell == self._task["cell"] and is_number(value):
             self._result = value
         # What an instructor's cell comes to is shown; what a check comes to is its credit.
-        box[:] = [value] if self._role == "instructor" and value is not None else []
+        box[:] = [value] if self._task["do"] == "instructor" and value is not None else []
 
-    def _isinstance(self, box: list[Any]) -> None:
+    def _is_instance(self, _cell: int, box: list[Any]) -> None:
         value, kind = box
-        mro = _mro(type(value))
+        mro = mro_of(type(value))
         kinds = kind if type(kind) is tuple else (kind,)
         if all(type(each) is type for each in kinds):
             answer = any(each is ancestor for each in kinds for ancestor in mro)
@@ -283,50 +416,20 @@ class Referee:
         else:
             box[:] = [None, kind]
 
-    # --- whose classes
-
-    def _is_students(self, kind: type) -> bool:
-        return bool(
-            _flags(kind) & _HEAP_TYPE
-            and id(kind) not in self._trusted
-            and id(kind) not in self._owned
-        )
-
-    def _defines(self, kind: type, names: frozenset[str]) -> str:
-        """The name of the student's class, if `kind` gets one of `names` from one."""
-        for ancestor in _mro(kind):
-            if any(name in _namespace(ancestor) for name in names):
-                return _name(ancestor) if self._is_students(ancestor) else ""
-        return ""
-
-    def _decides_itself(self, value: object, names: frozenset[str]) -> str:
-        """The name of the student's class if `value`, or what it consists of, decides itself."""
-        left = _SEARCHED
-        todo: list[Any] = [value]
-        while todo and left > 0:
-            one = todo.pop()
-            kind = type(one)
-            if kind in SCALARS:
-                continue
-            if name := self._defines(kind, names):
-                return name
-            # A library's object is not looked into: it may be connected with everything.
-            parts = _contents(one, kind)
-            if parts is None and id(kind) in self._owned:
-                parts = _attributes_of(one, kind)
-            if parts:
-                left -= len(parts)
-                todo += parts[:_SEARCHED]
-        return ""
-
     # --- the line
 
-    def _in_a_copy(self, action: str) -> None:
+    def _in_a_copy(self, cell: int | None, arguments: tuple[Any, ...]) -> None:
         """In a process that the run forked: it has no say."""
+        if cell is None:
+            return
+        action = arguments[0]
         if action in ("turn", "ended"):
             _exit(0)
         if action in ("compare", "failed", "truth"):
             raise RuntimeError("an assertion counts only in the notebook's own process")
+
+    def _tell(self, kind: str, event: str, where: str, what: str) -> None:
+        self._send({"say": "suspicion", "kind": kind, "event": event, "where": where, "what": what})
 
     def _ask(self, message: Message) -> Message:
         with self._lock:
@@ -362,62 +465,8 @@ def _code(text: str) -> CodeType:
     return code
 
 
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if type(constant) is CodeType:
-            yield from _codes(constant)
-
-
 def _steps(operators: Any, operands: Any) -> list[tuple[Any, Any, Any]]:
     return [
         (OPERATORS[operator], operands[place], operands[place + 1])
         for place, operator in enumerate(operators)
     ]
-
-
-def _contents(value: Any, kind: type) -> list[Any] | None:
-    """What a built-in container holds, got without any code of its class; None if it is none."""
-    for base in _mro(kind):
-        if base in _CONTENTS:
-            return [part for part in _CONTENTS[base](value) if type(part) not in SCALARS]
-    return None
-
-
-def _attributes_of(value: Any, kind: type) -> list[Any]:
-    """The values of an object's attributes, got without any code of its class."""
-    parts: list[Any] = []
-    plain = True
-    for ancestor in _mro(kind):
-        for member in _namespace(ancestor).values():
-            if type(member) is _SLOT and ancestor is not BaseException:
-                try:
-                    parts.append(member.__get__(value))
-                except AttributeError:
-                    continue
-        plain &= type(_namespace(ancestor).get("__dict__", _DICT)) is _GETSET
-    if plain:
-        try:
-            own = _attributes(value, "__dict__")
-        except AttributeError:
-            own = None
-        if type(own) is dict:
-            parts += own.values()
-    return parts
-
-
-class _Slotted:
-    __slots__ = ("slot",)
-
-
-_SLOT = type(_Slotted.slot)  # type: ignore[attr-defined]
-_DICT = type.__dict__["__dict__"]
-_GETSET = type(_DICT)
-_CONTENTS: dict[type, Callable[[Any], list[Any]]] = {
-    list: lambda value: [*list.__iter__(value)],
-    tuple: lambda value: [*tuple.__iter__(value)],
-    set: lambda value: [*set.__iter__(value)],
-    frozenset: lambda value: [*frozenset.__iter__(value)],
-    deque: lambda value: [*deque.__iter__(value)],
-    dict: lambda value: [*dict.keys(value), *dict.values(value)],
-}

@@ -25,17 +25,6 @@ from IPython.core.inputtransformer2 import TransformerManager
 from onsite.grading.referee.constants import MARK
 from onsite.grading.referee.plain import NotPlainError, encode
 
-WITNESSES = (
-    "compare",
-    "guard",
-    "truth",
-    "leaf",
-    "failed",
-    "failed_saying",
-    "result",
-    "is_instance",
-)
-CELL = MARK + b"cell"
 #: Built-in names that may become constants: not `super`, which the compiler looks for by its
 #: name, nor what notebooks and checks replace on purpose.
 _BUILTINS = frozenset(
@@ -144,6 +133,16 @@ def bound_by(source: str) -> frozenset[str]:
     """The global names that a cell binds."""
     text = plain_python(source)
     return frozenset() if text is None else frozenset(_bound(_parse(text, "<cell>")))
+
+
+@lru_cache(maxsize=2_000)
+def set_globally(source: str) -> frozenset[str]:
+    """The global names that functions of a cell rebind."""
+    text = plain_python(source)
+    tree = ast.Module([], []) if text is None else _parse(text, "<cell>")
+    return frozenset(
+        name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names
+    )
 
 
 @lru_cache(maxsize=500)
@@ -389,8 +388,7 @@ def _builtin(name: str) -> ast.Constant:
 
 
 def _call(witness: str, *arguments: ast.expr) -> ast.Call:
-    known = [ast.Constant(CELL)] if witness not in ("guard", "leaf") else []
-    return ast.Call(ast.Constant(MARK + witness.encode()), [*known, *arguments], [])
+    return ast.Call(ast.Constant(MARK + witness.encode()), [*arguments], [])
 
 
 def _called(node: ast.expr) -> str:

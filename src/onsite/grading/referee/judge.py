@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import marshal
 import operator
-from collections.abc import Callable, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,9 +14,11 @@ from onsite.grading.referee.instrument import (
     bound_by,
     instrument,
     needs_ipython,
+    set_globally,
 )
 from onsite.grading.referee.line import Message
 from onsite.grading.referee.plain import NotPlainError, decode, encode
+from onsite.grading.result import Suspicion
 
 Role = Literal["student", "instructor", "check"]
 
@@ -43,18 +46,30 @@ class Judge:
     Args:
         cells: the notebook's cells by place.
         roles: the roles of those that are not the student's.
+        exercises: the names that the exercises ask for: these are not put back when the student
+            has bound them, and may be names of built-in functions.
     """
 
-    def __init__(self, cells: Sequence[Mapping[str, Any]], roles: Mapping[int, Role]) -> None:
+    def __init__(
+        self,
+        cells: Sequence[Mapping[str, Any]],
+        roles: Mapping[int, Role],
+        exercises: Collection[str] = (),
+    ) -> None:
         self._roles = dict(roles)
         sources = {i: _text(c) for i, c in enumerate(cells) if c.get("cell_type") == "code"}
+        own = [sources[index] for index in self._roles if index in sources]
         # A name that a cell binds need not be the built-in function of that name.
-        self._own = frozenset().union(*(bound_by(sources[i]) for i in self._roles if i in sources))
+        self._own = frozenset(exercises).union(*map(bound_by, own))
+        self._keeps = sorted(self._own.difference(exercises, *map(set_globally, own)))
+        self.suspicions: list[Suspicion] = []
+        self._index = -1
         self._sources = sources
         self._programs: dict[int, Program] = {}
 
     def hear(self, index: int) -> Hearing:
         """Begin with the cell at that place."""
+        self._index = index
         source = self._sources[index]
         role = self._roles.get(index, "student")
         program = None
@@ -70,6 +85,9 @@ class Judge:
             "code": marshal.dumps(program.code).hex(),
             "comparisons": [comparison.open for comparison in program.comparisons],
             "binds": sorted(program.binds),
+            "keeps": self._keeps,
+            "modules": sorted(program.modules),
+            "secret": f"onsite.{secrets.token_hex(16)}",
         }
         return Hearing(role, message, program)
 
@@ -78,11 +96,18 @@ class Judge:
         match message["say"]:
             case "compare":
                 return self._compare(message)
+            case "suspicion":
+                self._suspect(message)
             case "failed":
                 assertion = self._programs[message["cell"]].assertions[message["number"]]
                 code = assertion.message
                 return {"message": None if code is None else marshal.dumps(code).hex()}
         return None
+
+    def _suspect(self, message: Message) -> None:
+        what = f"{message['event']} {message['what']}".strip()
+        where = f" at {message['where']}" if message["where"] else ""
+        self.suspicions.append(Suspicion(message["kind"], self._index, f"{what}{where}"[:500]))
 
     def _compare(self, message: Message) -> Message:
         comparison = self._programs[message["cell"]].comparisons[message["number"]]
@@ -105,6 +130,11 @@ class Judge:
         name, text = str(ended["ename"]), str(ended["evalue"])
         if name or hearing.role != "check":
             return name, text
+        if any(suspicion.kind == "breach" for suspicion in self.suspicions):
+            return _NOT_PROVED, "the run was tampered with, so a person has to look at it"
+        if ended["patched"]:
+            changed = ", ".join(ended["patched"][:3])
+            return _NOT_PROVED, f"{changed} was replaced while the check ran"
         if hearing.program is None:
             return _NOT_PROVED, "this check needs IPython, and so proves nothing"
         if any(
@@ -112,6 +142,12 @@ class Judge:
             for cell, number, held in ended["reached"]
         ):
             return _NOT_PROVED, "an assertion did not hold, and something has swallowed its error"
+        reached = {number for cell, number, _ in ended["reached"] if cell == self._index}
+        if any(
+            assertion.required and number not in reached
+            for number, assertion in enumerate(hearing.program.assertions)
+        ):
+            return _NOT_PROVED, "the check ended before all of its assertions were reached"
         return "", ""
 
 

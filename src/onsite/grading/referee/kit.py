@@ -7,17 +7,19 @@ import gc
 import os
 import secrets
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from types import CoroutineType
 from typing import Any
 
 from onsite.grading.referee.apart import load_apart
-from onsite.grading.referee.bind import bind, template
 from onsite.grading.referee.constants import MARK
-from onsite.grading.referee.instrument import WITNESSES
+from onsite.grading.referee.seal import snapshot
 
-_APART = ("constants", "plain", "line", "inside")
+_APART = ("constants", "bind", "plain", "line", "owners", "watch", "seal", "inside")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,68 +27,84 @@ class Kit:
     """Private copies of the referee's modules, and what of Python was as it should be.
 
     Attributes:
-        modules: the namespaces of the copies.
+        apart: the namespaces of the copies.
         builtins: the built-in functions by name.
         trusted: ids of the classes that exist; the student's are yet to come.
+        modules: see `Seal`.
+        classes: see `Seal`.
     """
 
-    modules: Mapping[str, Any]
+    apart: Mapping[str, Any]
     builtins: Mapping[str, Any]
     trusted: frozenset[int]
+    modules: Mapping[str, Any]
+    classes: Mapping[type, Any]
 
     def begin(
         self, descriptor: int, namespace: dict[str, Any], seen: Mapping[str, Any]
-    ) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """Add a referee to this process, which is a run's.
+    ) -> Callable[[object], None]:
+        """Add a referee to this process, which is a run's; what takes turns with it.
 
         Args:
             descriptor: of the line to the runner; the key of the line comes first.
             namespace: the notebook's global names.
             seen: objects named in naked.py that are the run's own.
-
-        Returns:
-            What takes turns, called with an event loop; and the handler of SIGINT.
         """
-        inside, line = self.modules["inside"], self.modules["line"]
+        inside, line = self.apart["inside"], self.apart["line"]
+        owners, bind = self.apart["owners"], self.apart["bind"]["bind"]
         key = os.read(descriptor, line["KEY_BYTES"])
-        secret = f"onsite.{secrets.token_hex(16)}"
-        referee = inside["Referee"](
-            line["Line"](key, near=False),
-            descriptor,
-            secret,
-            namespace,
-            dict(self.builtins),
-            self.trusted,
-        )
-        functions = bind({
+        objects = {
             "audit": sys.audit,
-            "secret": secret,
-            "scalars": inside["SCALARS"],
+            "scalars": owners["SCALARS"],
             "operators": inside["OPERATORS"],
             "true": bool,
             "type_of": type,
+            "name_of": type.__dict__["__name__"].__get__,
             "subclass": issubclass,
             "coroutine": CoroutineType,
             "failure": AssertionError,
             "anything": BaseException,
             "build": builtins.__build_class__,
             **seen,
-        })  # fmt: skip
-        for name in WITNESSES:
-            referee.objects[MARK + name.encode()] = functions[name]
-        for name, value in self.builtins.items():
-            referee.objects[MARK + f"builtins.{name}".encode()] = value
-        referee.builtins["__build_class__"] = functions["build_class"]
+        }
+        referee = inside["Referee"](
+            line["Line"](key, near=False),
+            descriptor,
+            namespace,
+            dict(self.builtins),
+            owners["Owners"](self.trusted),
+            self.apart["seal"]["Seal"](self.modules, self.classes),
+            _libraries(),
+            partial(bind, "witnesses", objects),
+        )
+        secret = f"onsite.{secrets.token_hex(16)}"
+        functions = {
+            name.removeprefix(MARK).decode(): function
+            for name, function in bind("naked", objects, secret).items()
+        }
+        referee.begin(secret, functions)
         sys.addaudithook(referee.hook)
         gc.freeze()
-        return functions["main"], functions["interrupt"]
+        main: Callable[[object], None] = functions["main"]
+        return main
 
 
 def make_kit() -> Kit:
     """The kit, made when all that runs import has been imported, and before any of them."""
-    template()
+    apart = load_apart(_APART)
+    for file in ("naked", "witnesses"):
+        apart["bind"]["template"](file)
     own = {name: value for name, value in vars(builtins).items() if name != "_"}
-    return Kit(load_apart(_APART), own, frozenset(map(id, _classes(object))))
+    modules, classes = snapshot()
+    trusted = frozenset(map(id, _classes(object)))
+    return Kit(apart, own, trusted, modules, classes)
+
+
+def _libraries() -> tuple[str, ...]:
+    """Where the modules lie that are not the student's."""
+    paths = sysconfig.get_paths()
+    folders = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return tuple(f"{folder}/" for folder in (*sorted(folders), Path(__file__).parents[2]))
 
 
 def _classes(top: type) -> Iterator[type]:

@@ -15,14 +15,9 @@ from typing import Any
 # What becomes a constant.
 audit: Any = None
 secret: Any = None
-scalars: Any = None
-operators: Any = None
-true: Any = None
 type_of: Any = None
-subclass: Any = None
-show: Any = None
+name_of: Any = None
 coroutine: Any = None
-failure: Any = None
 anything: Any = None
 say: Any = None
 stop: Any = None
@@ -31,82 +26,6 @@ wait: Any = None
 flush: Any = None
 interrupt_now: Any = None
 build: Any = None
-
-
-def compare(cell: int, number: int, *operands: Any) -> Any:
-    """A comparison in an assertion; the referee knows what it is compared with."""
-    box: list[Any] = [cell, number, operands]
-    audit(secret, "compare", box)
-    steps, value = box
-    for operate, left, right in steps:
-        value = operate(left, right)
-        if not value:
-            return value
-    return value
-
-
-def guard(what: str, *operands: Any) -> Any:
-    """A comparison elsewhere in an instructor's cell."""
-    for each in operands:
-        if type_of(each) not in scalars:
-            break
-    else:
-        if what in operators:
-            return operators[what](*operands)
-    box: list[Any] = [what, operands]
-    audit(secret, "guard", box)
-    value = None
-    for operate, left, right in box:
-        value = operate(left, right)
-        if not value:
-            return value
-    return value
-
-
-def leaf(value: Any) -> bool:
-    """The truth of something that is no comparison."""
-    if value is True or value is False:
-        return value
-    audit(secret, "leaf", value)
-    return true(value)  # type: ignore[no-any-return]
-
-
-def truth(cell: int, number: int, value: Any) -> Any:
-    """What an assertion came to."""
-    if value is not True and value is not False:
-        audit(secret, "leaf", value)
-        value = true(value)
-    audit(secret, "truth", cell, number, value)
-    return value
-
-
-def failed(cell: int, number: int, values: tuple[Any, ...]) -> Any:
-    """The exception of an assertion that does not hold; the referee has its message."""
-    box: list[Any] = [cell, number]
-    audit(secret, "failed", box)
-    make = box.pop()
-    return failure() if make is None else failure(make(*values))
-
-
-def failed_saying(cell: int, number: int, message: Any) -> Any:
-    """The same with a message that could only be made on the spot."""
-    return failure(message)
-
-
-def result(cell: int, value: Any) -> None:
-    """The value of a cell's last expression."""
-    box: list[Any] = [cell, value]
-    audit(secret, "result", box)
-    for each in box:
-        show(each)
-
-
-def is_instance(value: Any, kind: Any) -> bool:
-    """By the object's type alone: no `__class__` and no metaclass of a student's is asked."""
-    box: list[Any] = [value, kind]
-    audit(secret, "isinstance", box)
-    answer, kind = box
-    return answer if kind is None else subclass(type_of(value), kind)  # type: ignore[no-any-return]
 
 
 def build_class(body: Any, name: str, *bases: Any, **more: Any) -> Any:
@@ -122,6 +41,37 @@ def interrupt(signal: int, frame: object) -> None:
     audit(secret, "interrupt", box)
     if box:
         interrupt_now(signal, frame)
+
+
+def set_signal(number: Any, handler: Any) -> Any:
+    """`signal.signal`: a handler is given frames, and must not be given the referee's."""
+    box: list[Any] = [number, handler]
+    audit(secret, "set_signal", box)
+    return box.pop()
+
+
+def get_signal(number: Any) -> Any:
+    """`signal.getsignal`."""
+    box: list[Any] = [number]
+    audit(secret, "get_signal", box)
+    return box.pop()
+
+
+def on_signal(number: int, frame: object) -> Any:
+    """What stands in for the handlers that cells set."""
+    box: list[Any] = [number]
+    audit(secret, "on_signal", box)
+    if not box:
+        return None
+    handler = box.pop()
+    return handler(number, frame)
+
+
+def create_builtin(spec: Any) -> Any:
+    """`_imp.create_builtin`, which makes new copies of built-in modules, wrappers and all gone."""
+    box: list[Any] = [spec.name]
+    audit(secret, "create_builtin", box)
+    return box.pop()
 
 
 def main(loop: Any) -> None:
@@ -155,6 +105,8 @@ def main(loop: Any) -> None:
                 task.cancel()
         task = None
         flush()
-        name, text, trace = say(error)
+        _, text, trace = say(error)
+        # That can be changed by the cells; whether there is an error cannot.
+        name = "" if error is None else (name_of(type_of(error)) or "Exception")
         error = None
         audit(secret, "ended", name, text, trace)

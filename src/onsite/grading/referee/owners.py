@@ -1,0 +1,124 @@
+"""Whose a class is, and whether an object decides itself what a comparison with it says.
+
+Loaded apart (see apart.py); runs no code of the objects it looks at.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+#: An object with more parts than this is not searched for objects that decide for themselves.
+_SEARCHED = 5_000
+_HEAP_TYPE = 1 << 9
+
+mro_of = type.__dict__["__mro__"].__get__
+_namespace = type.__dict__["__dict__"].__get__
+_flags = type.__dict__["__flags__"].__get__
+_name = type.__dict__["__name__"].__get__
+_attributes = object.__getattribute__
+
+#: Types of which an object can only tell the truth about itself.
+SCALARS = frozenset((int, float, bool, str, bytes, complex, type(None)))
+
+
+class Owners:
+    """The instructor's code and classes; `trusted` are ids of the classes of libraries."""
+
+    def __init__(self, trusted: frozenset[int]) -> None:
+        self._trusted = trusted
+        # By id, and kept so that nothing else gets the id.
+        self._classes: dict[int, type] = {}
+        self.codes: dict[int, CodeType] = {}
+
+    def own_code(self, code: object) -> None:
+        """Code that is the instructor's or the referee's, with all code in it."""
+        if type(code) is CodeType:
+            self.codes[id(code)] = code
+            for constant in code.co_consts:
+                self.own_code(constant)
+
+    def own_class(self, value: object, body: object = None) -> None:
+        """A class that is the instructor's, if the code that made it is."""
+        if isinstance(value, type) and (body is None or id(body) in self.codes):
+            self._classes[id(value)] = value
+
+    def defines(self, kind: type, names: frozenset[str]) -> str:
+        """The name of the student's class, if `kind` gets one of `names` from one."""
+        for ancestor in mro_of(kind):
+            if any(name in _namespace(ancestor) for name in names):
+                return str(_name(ancestor)) if self._is_students(ancestor) else ""
+        return ""
+
+    def decides_itself(self, value: object, names: frozenset[str]) -> str:
+        """The name of the student's class if `value`, or a part of it, has its own `names`."""
+        left = _SEARCHED
+        todo: list[Any] = [value]
+        while todo and left > 0:
+            one = todo.pop()
+            kind = type(one)
+            if kind in SCALARS:
+                continue
+            if name := self.defines(kind, names):
+                return name
+            # A library's object is not looked into: it may be connected with everything.
+            parts = _contents(one, kind)
+            if parts is None and id(kind) in self._classes:
+                parts = _attributes_of(one, kind)
+            if parts:
+                left -= len(parts)
+                todo += parts[:_SEARCHED]
+        return ""
+
+    def _is_students(self, kind: type) -> bool:
+        heap = bool(_flags(kind) & _HEAP_TYPE)
+        return heap and id(kind) not in self._trusted and id(kind) not in self._classes
+
+
+def _contents(value: Any, kind: type) -> list[Any] | None:
+    """What a built-in container holds, got without any code of its class; None if it is none."""
+    for base in mro_of(kind):
+        if base in _CONTENTS:
+            return [part for part in _CONTENTS[base](value) if type(part) not in SCALARS]
+    return None
+
+
+def _attributes_of(value: Any, kind: type) -> list[Any]:
+    """The values of an object's attributes, got without any code of its class."""
+    parts: list[Any] = []
+    plain = True
+    for ancestor in mro_of(kind):
+        for member in _namespace(ancestor).values():
+            if type(member) is _SLOT and ancestor is not BaseException:
+                try:
+                    parts.append(member.__get__(value))
+                except AttributeError:
+                    continue
+        plain &= type(_namespace(ancestor).get("__dict__", _DICT)) is _GETSET
+    if plain:
+        try:
+            own = _attributes(value, "__dict__")
+        except AttributeError:
+            own = None
+        if type(own) is dict:
+            parts += own.values()
+    return parts
+
+
+class _Slotted:
+    __slots__ = ("slot",)
+
+
+_SLOT = type(_Slotted.slot)  # type: ignore[attr-defined]
+_DICT = type.__dict__["__dict__"]
+_GETSET = type(_DICT)
+_CONTENTS: dict[type, Callable[[Any], list[Any]]] = {
+    list: lambda value: [*list.__iter__(value)],
+    tuple: lambda value: [*tuple.__iter__(value)],
+    set: lambda value: [*set.__iter__(value)],
+    frozenset: lambda value: [*frozenset.__iter__(value)],
+    deque: lambda value: [*deque.__iter__(value)],
+    dict: lambda value: [*dict.keys(value), *dict.values(value)],
+}

@@ -1,0 +1,97 @@
+"""What an instructor's code calls instead of comparing and asserting by itself.
+
+As naked.py, these functions know nothing; each of an instructor's cells has its own, which speak to
+the referee under a name of that cell's. What has to be evaluated in the run is evaluated here and
+not in the referee, so that no frame of the referee is on the stack of the code under test.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+# What becomes a constant.
+audit: Any = None
+secret: Any = None
+scalars: Any = None
+operators: Any = None
+true: Any = None
+type_of: Any = None
+subclass: Any = None
+show: Any = None
+failure: Any = None
+
+
+def compare(number: int, *operands: Any) -> Any:
+    """A comparison in an assertion; the referee knows what it is compared with."""
+    box: list[Any] = [number, operands]
+    audit(secret, "compare", box)
+    steps, value = box
+    for operate, left, right in steps:
+        value = operate(left, right)
+        if not value:
+            return value
+    return value
+
+
+def guard(what: str, *operands: Any) -> Any:
+    """A comparison elsewhere in an instructor's cell."""
+    for each in operands:
+        if type_of(each) not in scalars:
+            break
+    else:
+        if what in operators:
+            return operators[what](*operands)
+    box: list[Any] = [what, operands]
+    audit(secret, "guard", box)
+    value = None
+    for operate, left, right in box:
+        value = operate(left, right)
+        if not value:
+            return value
+    return value
+
+
+def leaf(value: Any) -> bool:
+    """The truth of something that is no comparison."""
+    if value is True or value is False:
+        return value
+    audit(secret, "leaf", value)
+    return true(value)  # type: ignore[no-any-return]
+
+
+def truth(number: int, value: Any) -> Any:
+    """What an assertion came to."""
+    if value is not True and value is not False:
+        audit(secret, "leaf", value)
+        value = true(value)
+    audit(secret, "truth", number, value)
+    return value
+
+
+def failed(number: int, values: tuple[Any, ...]) -> Any:
+    """The exception of an assertion that does not hold; the referee has its message."""
+    box: list[Any] = [number]
+    audit(secret, "failed", box)
+    make = box.pop()
+    return failure() if make is None else failure(make(*values))
+
+
+def failed_saying(number: int, message: Any) -> Any:
+    """The same with a message that could only be made on the spot."""
+    return failure(message)
+
+
+def result(value: Any) -> None:
+    """The value of a cell's last expression."""
+    box: list[Any] = [value]
+    audit(secret, "result", box)
+    for each in box:
+        show(each)
+
+
+def is_instance(value: Any, kind: Any) -> bool:
+    """By the object's type alone: no `__class__` and no metaclass of a student's is asked."""
+    box: list[Any] = [value, kind]
+    audit(secret, "is_instance", box)
+    answer, kind = box
+    return answer if kind is None else subclass(type_of(value), kind)  # type: ignore[no-any-return]
