@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -35,8 +36,10 @@ def start(layout: Layout) -> subprocess.Popen[bytes]:
 
 def family(coordinator: subprocess.Popen[bytes]) -> list[list[psutil.Process]]:
     """The coordinator, its workers, and of each sandbox all but the student's own processes."""
-    generations = [[psutil.Process(coordinator.pid)]]
-    for _ in range(4):  # workers, bubblewrap, warm processes, inits
+    generations: list[list[psutil.Process]] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        generations.append([psutil.Process(coordinator.pid)])
+    for _ in range(4 * len(generations)):  # workers, bubblewrap, warm processes, inits
         generation = []
         for parent in generations[-1]:
             try:
@@ -98,7 +101,8 @@ def test_kill_9_at_a_hundred_moments(tmp_path: Path) -> None:
             if chance.random() < 0.4:
                 wait_for_one_more(layout, coordinator)
             time.sleep(chance.uniform(0, 0.5))
-            generations = family(coordinator)
+            if not (generations := family(coordinator)):
+                break
             seen.update(process for generation in generations for process in generation)
             # mostly others than the coordinator, after whose death all begins anew
             depth = chance.choices(range(len(generations)), [1, 4, 4, 4, 4][: len(generations)])[0]

@@ -68,10 +68,9 @@ def grade_module(
             staging=staging,
             report=report,
         )
-        submissions = (each.to_bytes() for each in recorder.to_grade(students, again=again))
         with workers(assignment.to_bytes()) as team:
             try:
-                for result in team.grade(submissions):
+                for result in team.grade(recorder.to_grade(students, again=again)):
                     recorder.take(Grade.from_bytes(result))
             finally:
                 recorder.flush()

@@ -90,11 +90,10 @@ class Receipts:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def write(self, student: str, submission: str, line: Line, files: Iterable[str]) -> None:
+    def write(self, submission: str, line: Line, files: Iterable[str]) -> None:
         """Say that everything is written; the last thing that is done for a submission.
 
         Args:
-            student: whose.
             submission: its digest.
             line: what a later summary says about it.
             files: what was written to the student's folder of autograded/, by name.
@@ -102,10 +101,10 @@ class Receipts:
         receipt = {
             "assignment": self._assignment,
             "submission": submission,
-            "files": self._sizes(student, files),
+            "files": self._sizes(line.student, files),
             "line": line.to_json(),
         }
-        path = self._folder / f"{student}.json"
+        path = self._folder / f"{line.student}.json"
         write_atomically(path, json.dumps(receipt).encode(), staging=self._staging)
 
     def withdraw(self, student: str) -> None:

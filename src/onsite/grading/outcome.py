@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from onsite.grading.score import Score
@@ -71,7 +71,16 @@ class Grade:
 
     def to_bytes(self) -> bytes:
         """All of it as JSON."""
-        return json.dumps(asdict(self), default=bytes.decode).encode()
+        content = _fields(self)
+        content["topics"] = [
+            _fields(topic)
+            | {
+                "scores": [_fields(score) for score in topic.scores],
+                "executed": topic.executed.decode(),
+            }
+            for topic in self.topics
+        ]
+        return json.dumps(content).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Grade:
@@ -95,3 +104,8 @@ class Grade:
             tuple(content["missing"]),
             content["problem"],
         )
+
+
+def _fields(of: Any) -> dict[str, Any]:
+    """A dataclass's fields by name, as they are: `asdict` would copy all that is below them."""
+    return {each.name: getattr(of, each.name) for each in fields(of)}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 from onsite.course.layout import Layout
@@ -38,6 +39,15 @@ class Report:
     line: Callable[[Line], None] = lambda line: None
     grade: Callable[[Submission, Grade], None] = lambda submission, grade: None
     wait: Callable[[str], None] = lambda sentence: None
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What waits for its receipt: a submission's digest, its line, its files of autograded/."""
+
+    digest: str
+    line: Line
+    files: list[str]
 
 
 class Recorder:
@@ -72,12 +82,12 @@ class Recorder:
         self._receipts = receipts
         self._staging = staging
         self._report = report
-        self._in_hand: dict[str, Submission] = {}
-        self._written: list[tuple[Submission, Line, list[str]]] = []
+        self._in_hand: dict[str, tuple[Submission, str]] = {}  # with its digest
+        self._written: list[_Written] = []
         self._flushed = time.monotonic()
 
-    def to_grade(self, students: Iterable[str], *, again: bool) -> Iterator[Submission]:
-        """The students' submissions; unless `again`, those that have no receipt."""
+    def to_grade(self, students: Iterable[str], *, again: bool) -> Iterator[bytes]:
+        """The students' submissions, as bytes; unless `again`, those that have no receipt."""
         for student in students:
             try:
                 submission = read_submitted(self._layout, student, self._module, self._topics)
@@ -86,22 +96,24 @@ class Recorder:
                 name = student if student.isprintable() else ascii(student)
                 self._tell(Line(name, "not graded", problem=str(error)))
                 continue
-            if not again and (line := self._receipts.find(student, submission.digest())):
+            data = submission.to_bytes()
+            digest = blake2b(data, digest_size=16).hexdigest()
+            if not again and (line := self._receipts.find(student, digest)):
                 self._tell(line)
                 continue
-            self._in_hand[student] = submission
-            yield submission
+            self._in_hand[student] = submission, digest
+            yield data
 
     def take(self, grade: Grade) -> None:
         """Write what came of a submission; all of it is safe after the next `flush`."""
-        submission = self._in_hand.pop(grade.student)
+        submission, digest = self._in_hand.pop(grade.student)
         self._report.grade(submission, grade)
         line = Line.of(grade)
         if not grade.problem:
             self._receipts.withdraw(grade.student)
             files = self._store(submission, grade)
             self._book.add(grade.student, submission.submitted, _entries(grade))
-            self._written.append((submission, line, files))
+            self._written.append(_Written(digest, line, files))
         self._tell(line)
         if len(self._written) >= BATCH or time.monotonic() - self._flushed >= BATCH_SECONDS:
             self.flush()
@@ -109,11 +121,11 @@ class Recorder:
     def flush(self) -> None:
         """Bring gradebook, feedback and receipts in step with the files."""
         self._book.flush()
-        students = [submission.student for submission, _, _ in self._written]
+        students = [each.line.student for each in self._written]
         write_feedback(self._layout, self._module, students)
-        for submission, line, files in self._written:
-            if line.status == "graded":
-                self._receipts.write(submission.student, submission.digest(), line, files)
+        for each in self._written:
+            if each.line.status == "graded":
+                self._receipts.write(each.digest, each.line, each.files)
         self._written.clear()
         self._flushed = time.monotonic()
 

@@ -9,7 +9,6 @@ import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import blake2b
 from pathlib import Path
 
 from nbgrader.utils import parse_utc
@@ -69,10 +68,6 @@ class Submission:
             tuple(content["missing"]),
             content["unreadable"],
         )
-
-    def digest(self) -> str:
-        """A name of exactly this submission."""
-        return blake2b(self.to_bytes(), digest_size=16).hexdigest()
 
 
 def read_submitted(layout: Layout, student: str, module: str, topics: Iterable[str]) -> Submission:
