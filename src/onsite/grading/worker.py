@@ -1,6 +1,6 @@
 """A grader process: it grades what its coordinator sends it, until that is gone.
 
-    python -m onsite.grading.worker DESCRIPTOR
+    python -m onsite.grading.worker DESCRIPTOR < what a Grader takes, pickled
 
 It is its coordinator's own child and is trusted; what it runs for students is not its child but
 its warm process's.
@@ -9,6 +9,7 @@ its warm process's.
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 import threading
 from multiprocessing.connection import Connection
@@ -23,7 +24,7 @@ READY = b"ready"
 def main(descriptor: int) -> None:
     """Grade until the other end of the connection closes."""
     channel = Connection(descriptor)
-    assignment, limits, sandbox = channel.recv()
+    assignment, limits, sandbox = pickle.load(sys.stdin.buffer)  # noqa: S301 - our parent's
     with Grader(assignment, limits=limits, sandbox=sandbox) as grader:
         submissions: SimpleQueue[bytes] = SimpleQueue()
         listener = threading.Thread(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Protocol, Self
@@ -107,40 +109,26 @@ class LocalWorkers:
         Raises:
             OnsiteError: no worker can be started.
         """
-        fresh = (Task(data) for data in submissions)
-        again: deque[Task] = deque()
-        while True:
-            self._hand_out(fresh, again)
-            busy = [worker for worker in self._workers if worker.tasks]
-            if not busy:
-                return
-            heard = wait([worker.channel for worker in busy])
-            for worker in busy:
-                if worker.channel not in heard:
-                    continue
+        waiting = _Waiting(submissions)
+        while waiting or any(worker.tasks for worker in self._workers):
+            while len(self._workers) < self._jobs:
+                self._workers.append(_Worker(self._order))
+            for depth in range(DEPTH):  # first one each
+                for worker in self._workers:
+                    if worker.ready and len(worker.tasks) == depth and waiting:
+                        worker.send(waiting.pop())
+            heard = wait([worker.channel for worker in self._workers])
+            for worker in [each for each in self._workers if each.channel in heard]:
                 result = worker.receive()
                 if result is None:
-                    yield from self._bury(worker, again)
+                    yield from self._bury(worker, waiting)
                 elif result == READY:
                     self._stillborn = 0
                 else:
                     worker.tasks.popleft()
                     yield result
 
-    def _hand_out(self, fresh: Iterator[Task], again: deque[Task]) -> None:
-        """Give every worker enough to do, first one each, and start those that are missing."""
-        for depth in range(1, DEPTH + 1):
-            for number in range(self._jobs):
-                if number < len(self._workers) and len(self._workers[number].tasks) >= depth:
-                    continue
-                task = again.popleft() if again else next(fresh, None)
-                if task is None:
-                    return
-                if number >= len(self._workers):
-                    self._workers.append(_Worker(self._order))
-                self._workers[number].send(task)
-
-    def _bury(self, worker: _Worker, again: deque[Task]) -> Iterator[bytes]:
+    def _bury(self, worker: _Worker, waiting: _Waiting) -> Iterator[bytes]:
         """Take a dead worker's submissions back; only the first one can be what killed it."""
         self._workers.remove(worker)
         worker.hang_up()
@@ -151,18 +139,35 @@ class LocalWorkers:
                 f"The processes that grade do not start: {worker.last_words()}; nothing is lost, "
                 "so mend that and run the same command again."
             )
-        again.extend(list(worker.tasks)[1:])
-        task = replace(worker.tasks[0], deaths=worker.tasks[0].deaths + worker.ready)
-        if task.deaths < DEATHS:
-            again.appendleft(task)
-            return
-        submission = Submission.from_bytes(task.submission)
-        yield Grade(
-            submission.student,
-            submission.module,
-            (),
-            problem=f"the process that graded it died {DEATHS} times: {worker.last_words()}",
-        ).to_bytes()
+        for number, task in reversed(list(enumerate(worker.tasks))):
+            if number:
+                waiting.put_back(task)
+            elif task.deaths + 1 < DEATHS:
+                waiting.put_back(replace(task, deaths=task.deaths + 1))
+            else:
+                submission = Submission.from_bytes(task.submission)
+                problem = f"the process that graded it died {DEATHS} times: {worker.last_words()}"
+                grade = Grade(submission.student, submission.module, (), problem=problem)
+                yield grade.to_bytes()
+
+
+class _Waiting:
+    """What is still to be handed out: what came back, then new ones, one of which is looked at."""
+
+    def __init__(self, submissions: Iterable[bytes]) -> None:
+        self._fresh = iter(submissions)
+        self._again: deque[Task] = deque()
+
+    def __bool__(self) -> bool:
+        if not self._again:
+            self._again.extend(Task(data) for data in islice(self._fresh, 1))
+        return bool(self._again)
+
+    def pop(self) -> Task:
+        return self._again.popleft()
+
+    def put_back(self, task: Task) -> None:
+        self._again.appendleft(task)
 
 
 class _Worker:
@@ -173,19 +178,20 @@ class _Worker:
         self.ready = False
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # goes with this object
         near, far = socket.socketpair()
-        with far:
+        with far, tempfile.TemporaryFile() as told:
+            # In a file, so that nobody waits until the new process has imported everything.
+            pickle.dump(order, told)
+            told.seek(0)
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "onsite.grading.worker", str(far.fileno())],
                 pass_fds=[far.fileno()],
-                stdin=subprocess.DEVNULL,
+                stdin=told,
                 stdout=self._log,
                 stderr=self._log,
                 # Ctrl-C is the coordinator's matter.
                 start_new_session=True,
             )
         self.channel = Connection(near.detach())
-        with contextlib.suppress(OSError):  # `receive` tells
-            self.channel.send(order)
 
     def send(self, task: Task) -> None:
         """Have it grade one more; whether it still lives, `receive` tells."""
