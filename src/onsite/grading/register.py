@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -60,6 +63,10 @@ def _make(db_url: str) -> None:
 @contextmanager
 def _open(db_url: str, course: str) -> Iterator[Gradebook]:
     """The gradebook, without what SQLAlchemy 2 has to say about nbgrader's use of it."""
+    if shutil.which("alembic") is None:
+        # Nbgrader calls it by name, also when the environment is not activated.
+        here = Path(sys.executable).parent
+        os.environ["PATH"] = os.pathsep.join([str(here), os.environ.get("PATH", "")])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)
         with Gradebook(db_url, course) as book:

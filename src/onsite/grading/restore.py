@@ -38,6 +38,9 @@ MAX_BYTES, MAX_CELLS = 20 << 20, 2_000
 #: One cell of a notebook of nbformat 4.5. What is made here is never changed in place.
 Cell = dict[str, Any]
 
+#: What a missing cell of the student's says when it came back.
+MISSED = "This cell was missing from what was handed in, and was put back."
+
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -167,10 +170,22 @@ def restore(submission: list[Cell], of: Mapping[str, Any]) -> Notebook:
             previous = places[grade_id]
             continue
         previous += 1
-        cells.insert(previous, dict(original))
+        cells.insert(previous, _came_back(original))
         places = {name: at + (at >= previous) for name, at in places.items()}
         places[grade_id] = previous
     return Notebook(with_unique_ids(list(_with_rubrics(cells, of))), of["metadata"])
+
+
+def _came_back(original: Cell) -> Cell:
+    """A cell that was missing. One that was the student's to write says so.
+
+    It is then not what was handed out, and not counted as unanswered: nobody but a person can tell
+    whether its answer is somewhere else in the notebook.
+    """
+    if is_locked(original) or original["metadata"]["nbgrader"].get("task"):
+        return dict(original)
+    note = "# {}" if original["cell_type"] == "code" else "*{}*"
+    return {**original, "source": f"{original['source']}\n\n{note.format(MISSED)}"}
 
 
 def roles(notebook: Notebook) -> dict[int, Role]:
