@@ -33,7 +33,8 @@ def harms(attack: Attack, verdict: Verdict) -> list[str]:
     student = verdict.students[attack.id]
     due, got = attack.earns, student.points
     found = {
-        "earns": got is not None and got > (due or 0),
+        # Right answers that we refuse to read are no harm where somebody reads them.
+        "earns": bool(got) and (not attack.solved if due is None else got > due),
         "reads": bool(set(student.read) - SHOWN_TO_ALL),
         "leaves": bool(verdict.left),
         "disturbs": bool(verdict.disturbed),

@@ -7,7 +7,7 @@ notebook does in nbgrader.
 from pathlib import Path
 
 EARNS = 0
-STOCK = "nbgrader gives nothing for it, too"
+STOCK = "nbgrader grades nothing there either"
 
 
 def make_files(folder: Path) -> None:

@@ -7,7 +7,7 @@ takes all the memory.
 from pathlib import Path
 
 EARNS = None
-STOCK = "loses"
+STOCK = "nbgrader grades it neither, and says so in its log"
 
 
 def make_files(folder: Path) -> None:

@@ -6,7 +6,7 @@ Unpacked archives look like that. It cannot be graded, which is no zero.
 from pathlib import Path
 
 EARNS = None
-STOCK = "loses"
+STOCK = "nbgrader grades it neither, and says so in its log"
 
 
 def make_files(folder: Path) -> None:

@@ -7,7 +7,7 @@ anything is read. The file is sparse, which takes no room here.
 from pathlib import Path
 
 EARNS = None
-STOCK = "loses"
+STOCK = "nbgrader grades it neither, and says so in its log"
 
 
 def make_files(folder: Path) -> None:

@@ -4,7 +4,7 @@ It cannot be graded, which is no zero: a person has to ask for the right file. T
 """
 
 EARNS = None
-STOCK = "loses"
+STOCK = "nbgrader grades it neither, and says so in its log"
 
 
 def make(notebook: bytes) -> bytes:

@@ -7,7 +7,7 @@ format allows; the cells are all right.
 import json
 
 EARNS = 10
-STOCK = "nbgrader puts ids right, too"
+STOCK = "loses"
 SOLVED = ("receipt", "bucket", "deliver")
 
 

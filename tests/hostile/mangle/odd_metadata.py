@@ -7,7 +7,7 @@ The cells that source/ knows are put back as they were.
 import json
 
 EARNS = 10
-STOCK = "loses"
+STOCK = "disturbs"
 SOLVED = ("receipt", "bucket", "deliver")
 
 

@@ -6,7 +6,7 @@ Whether it is late decides on a penalty, so it is not guessed at: a person has t
 from pathlib import Path
 
 EARNS = None
-STOCK = "loses"
+STOCK = "nbgrader grades it neither, and says so in its log"
 SOLVED = ("receipt", "bucket", "deliver")
 
 

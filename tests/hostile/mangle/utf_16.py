@@ -4,7 +4,7 @@ JSON is UTF-8. What cannot be read that way is reported as not graded, and never
 """
 
 EARNS = None
-STOCK = "loses"
+STOCK = "nbgrader grades it neither, and says so in its log"
 SOLVED = ("receipt", "bucket", "deliver")
 
 

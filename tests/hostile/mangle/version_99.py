@@ -6,7 +6,7 @@ No program knows that format. It is not guessed at, but reported as not graded.
 import json
 
 EARNS = None
-STOCK = "loses"
+STOCK = "nbgrader grades it neither, and says so in its log"
 SOLVED = ("receipt", "bucket", "deliver")
 
 
