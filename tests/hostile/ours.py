@@ -1,18 +1,18 @@
 """Grades a course as `./onsite grade` does, with shorter limits: what is under attack.
 
-Usage: python -m tests.hostile.ours COURSE; prints the report as JSON.
+Usage: python -m tests.hostile.ours COURSE; prints what `--json` prints.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from functools import partial
 from pathlib import Path
 
 from tests.hostile.course import MODULE
 
 from onsite.course.layout import Layout
+from onsite.grading import show
 from onsite.grading.grade import find_students, grade_module
 from onsite.grading.result import Limits
 from onsite.grading.sandbox import find
@@ -29,13 +29,16 @@ LIMITS = Limits(
 )
 
 
+def workers(assignment: bytes) -> LocalWorkers:
+    """Who grades."""
+    return LocalWorkers(assignment, processors(), limits=LIMITS, sandbox=find())
+
+
 def main(root: Path) -> None:
     """Grade everything that was handed in."""
     layout = Layout(root)
-    workers = partial(LocalWorkers, jobs=processors(), limits=LIMITS, sandbox=find())
     lines = grade_module(layout, MODULE, find_students(layout, MODULE), workers)
-    report = [line.to_json() | {"graded": line.status == "graded"} for line in lines]
-    json.dump(report, sys.stdout)
+    json.dump(show.grade_json(lines), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -123,12 +123,12 @@ def judge(grader: str, seconds: float, batch: list[Attack], places: Places) -> V
         _look_at(layout, name, student, report.get(name, {}))
         if report:
             pages = sorted((layout.feedback / name).rglob("*.html"))
-            if report.get(name, {}).get("graded") and not pages and executed(layout, name):
+            if _graded(report.get(name)) and not pages and executed(layout, name):
                 disturbed.append(f"{name} was graded and has no feedback")
             disturbed += [f"{page} runs {what}" for page in pages for what in live_in(page)]
-    graded = {name for name, each in report.items() if each["graded"]} if report else None
     for name, points in _points(layout, disturbed):
-        if name in students and (name in graded if graded is not None else executed(layout, name)):
+        done = _graded(report.get(name)) if report else executed(layout, name)
+        if name in students and done:
             students[name].points = points
     for name, student in students.items():
         if name in honest and student.points != FULL:
@@ -188,8 +188,8 @@ def _grade(
     if grader == "stock":
         return texts[1], {}, ended
     try:
-        report = {grade["student"]: grade for grade in json.loads(texts[0])}
-    except ValueError:
+        report = {line["student"]: line for line in json.loads(texts[0])["submissions"]}
+    except (ValueError, LookupError, TypeError):
         report = {}
         ended = ended or f"the grader ended by {process.returncode} without a report"
     return texts[1], report, ended
@@ -204,7 +204,9 @@ def _look_at(layout: Layout, name: str, student: Student, report: dict[str, Any]
     student.problem = "; ".join(
         filter(None, [report.get("problem", ""), *(topic["problem"] for topic in topics)])
     )
-    student.suspicions = [each for topic in topics for each in topic.get("suspicions", [])]
+    student.suspicions = [
+        each for where in (report, *topics) for each in where.get("suspicions", [])
+    ]
     texts = [json.dumps(report)]
     executed = layout.autograded / name / MODULE / f"{TOPIC}.ipynb"
     if executed.is_file():
@@ -213,6 +215,11 @@ def _look_at(layout: Layout, name: str, student: Student, report: dict[str, Any]
         pages = (layout.feedback / name).rglob("*.html")
         texts += [page.read_text(encoding="utf-8", errors="replace") for page in pages]
     student.read = sorted({secret for text in texts for secret in secrets_in(text)})
+
+
+def _graded(line: dict[str, Any] | None) -> bool:
+    """Whether our own grader says that a submission has its grade."""
+    return line is not None and line["status"] != "not graded"
 
 
 def executed(layout: Layout, name: str) -> bool:
