@@ -38,7 +38,7 @@ from onsite.grading.sandbox import find
 from onsite.grading.servers import shared_servers
 from onsite.grading.submission import Submission
 
-PARTS = ("compare", "floor", "workers", "scale")
+PARTS = ("compare", "floor", "workers", "scale", "cluster")
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,8 @@ class Timed:
     first: float
     rest: float
     points: Mapping[str, float]
+    coordinator: float = 0.0
+    """Processor seconds that each further submission costs the process which hands them out."""
 
     @property
     def each(self) -> float:
@@ -95,7 +97,8 @@ def time_ours(assignment: Assignment, count: int, *options: str) -> Timed:
         first = ours(layout, assignment, "--student", student(0), *options)
         rest = ours(layout, assignment, *options)
         found = scores(layout.root, assignment.module)
-        return Timed(count, first.seconds, rest.seconds, found)
+        processor = (rest.processor - first.processor) / (count - 1)
+        return Timed(count, first.seconds, rest.seconds, found, processor)
 
 
 def time_nbgrader(assignment: Assignment, count: int) -> Timed:
@@ -245,6 +248,32 @@ def scale(sizes: tuple[int, ...]) -> None:
     print(f"\n{load()} after", flush=True)
 
 
+def cluster(count: int) -> None:
+    """A Dask cluster beside the local pool, and what follows for a very large class.
+
+    With `--cluster local` the scheduler is in the coordinator, so that its processor time is more
+    than a coordinator has with a scheduler elsewhere.
+    """
+    print(f"\n### Cluster\n\n{load()} before\n")
+    pool = time_ours(small(), count, "--jobs", "2")
+    dask = time_ours(small(), count, "--jobs", "2", "--cluster", "local")
+    same = sum(dask.points[name] == pool.points[name] for name in pool.points)
+    print("| workers | submissions | one more submission, s | of it the coordinator, s |")
+    print("|---|---|---|---|")
+    for name, ran in (("two local processes", pool), ("two Dask workers", dask)):
+        print(f"| {name} | {count} | {ran.each:.4f} | {ran.coordinator:.4f} |")
+    print(f"\nThe same scores: {same} of {len(pool.points)}; {load()} after\n")
+    grader = 2 * dask.each
+    print("| workers | 100,000 submissions, hours |\n|---|---|")
+    for count in (2, 16, 64, 256):
+        each = max(grader / count, dask.coordinator)
+        print(f"| {count} | {100_000 * each / 3600:.2f} |")
+    print(
+        f"\n100,000 x max(c / W, k) with c = {grader:.4f} s and k = {dask.coordinator:.4f} s; more than {grader / dask.coordinator:.0f} workers gain nothing.",
+        flush=True,
+    )
+
+
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -277,6 +306,8 @@ def main() -> None:
         print(f"\n{load()} after")
     if "workers" in options.only:
         workers(WORKERS[options.full], 3 if options.full else 1)
+    if "cluster" in options.only:
+        cluster(WORKERS[options.full])
     if "scale" in options.only:
         scale(SCALE[options.full])
 

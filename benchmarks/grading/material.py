@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -57,7 +58,7 @@ def solution_cells(notebook: NotebookNode) -> Iterator[NotebookNode]:
 # --- a small assignment, as any course has them ----------------------------------------------
 
 SMALL_SETUP = "import math\nfrom collections import Counter"
-SMALL = {
+SMALL: dict[str, dict[str, Any]] = {
     "spread": {
         "solution": (
             "def spread(values):\n"
@@ -117,25 +118,29 @@ def small() -> Assignment:
     """Two functions, four checks: what is left is the cost of grading at all."""
     cells = [
         new_markdown_cell("# A small assignment", id="title"),
-        _cell(SMALL_SETUP, "setup", locked=True),
+        _cell(SMALL_SETUP, "setup", {"role": "setup", "name": ""}, locked=True),
     ]
     for name, exercise in SMALL.items():
-        cells.append(_cell(str(exercise["solution"]), name, solution=True))
-        cells.extend(
-            _cell(check, f"{name}-check-{number}", grade=True, locked=True, points=number)
-            for number, check in enumerate(exercise["checks"], start=1)
+        cells.append(
+            _cell(exercise["solution"], name, {"role": "exercise", "name": name}, solution=True)
         )
+        for number, check in enumerate(exercise["checks"], start=1):
+            place = {"role": "check", "name": name, "about": f"check {number}"}
+            marks = {"grade": True, "locked": True, "points": number}
+            cells.append(_cell(check, f"{name}-check-{number}", place, **marks))
+    place = {"module": "00-small", "topic": "small", "title": "Small"}
     return Assignment(
         "00-small",
         "small",
-        new_notebook(cells=cells, metadata={"kernelspec": KERNEL}),
-        {name: list(exercise["answers"]) for name, exercise in SMALL.items()},
+        new_notebook(cells=cells, metadata={"kernelspec": KERNEL, "onsite": place}),
+        {name: exercise["answers"] for name, exercise in SMALL.items()},
     )
 
 
-def _cell(source: str, name: str, **more: object) -> NotebookNode:
+def _cell(source: str, name: str, place: Mapping[str, str], **more: object) -> NotebookNode:
     marks = {"grade": False, "locked": False, "solution": False, "task": False, "schema_version": 3}
-    return new_code_cell(source, id=name, metadata={"nbgrader": marks | {"grade_id": name} | more})
+    metadata = {"nbgrader": marks | {"grade_id": name} | more, "onsite": place}
+    return new_code_cell(source, id=name, metadata=metadata)
 
 
 # --- topics of the course --------------------------------------------------------------------

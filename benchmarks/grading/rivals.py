@@ -27,9 +27,14 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command took: seconds, and the peak memory (bytes) of its processes by kind."""
+    """What a command took: seconds, its own processor time, and memory.
+
+    `processor` is in seconds, without the processes that it started. `peaks` is the largest memory
+    (bytes) of a process of each kind.
+    """
 
     seconds: float
+    processor: float
     peaks: Mapping[str, int]
 
 
@@ -41,6 +46,7 @@ def run(command: Sequence[str | Path], folder: Path, **variables: str) -> Ran:
     """
     log = folder / "command.log"
     peaks: dict[str, int] = {}
+    processor = 0.0
     with log.open("wb") as output:
         started = time.perf_counter()
         process = subprocess.Popen(
@@ -51,20 +57,21 @@ def run(command: Sequence[str | Path], folder: Path, **variables: str) -> Ran:
                 process.wait(0.25)
                 break
             except subprocess.TimeoutExpired:
-                _look(process.pid, peaks)
+                processor = _look(process.pid, peaks) or processor
         seconds = time.perf_counter() - started
     if process.returncode != 0:
         raise RuntimeError(f"{command} ended with {process.returncode}: {log.read_text()[-3000:]}")
-    return Ran(seconds, peaks)
+    return Ran(seconds, processor, peaks)
 
 
-def _look(pid: int, peaks: dict[str, int]) -> None:
-    """Note the peak memory of a process and of those it started."""
+def _look(pid: int, peaks: dict[str, int]) -> float:
+    """Note the peak memory of a process and of those it started; its processor time so far."""
     try:
         top = psutil.Process(pid)
+        times = top.cpu_times()
         family = [top, *top.children(recursive=True)]
     except psutil.Error:
-        return
+        return 0.0
     for process in family:
         try:
             words = " ".join(process.cmdline())
@@ -75,6 +82,7 @@ def _look(pid: int, peaks: dict[str, int]) -> None:
         for line in status.splitlines():
             if kind and line.startswith("VmHWM:"):
                 peaks[kind] = max(peaks.get(kind, 0), int(line.split()[1]) * 1024)
+    return times.user + times.system
 
 
 def _kind(words: str) -> str:

@@ -128,7 +128,7 @@ class ClusterWorkers:
         except ImportError:
             raise OnsiteError(
                 "--cluster needs Dask, which is not installed here; "
-                "install it by .venv/bin/pip install 'distributed>=2025.5' cryptography."
+                "install it by .venv/bin/pip install -r requirements-test.lock."
             ) from None
         # What happens to the connection is said in sentences of our own.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
