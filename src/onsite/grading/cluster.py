@@ -151,8 +151,8 @@ class ClusterWorkers:
             client = distributed.Client(where, timeout=CONNECT_SECONDS, set_as_default=False)
         except Exception as error:
             raise OnsiteError(
-                f"There is no Dask scheduler at {address} ({_first_line(error)}); start one by `dask scheduler` "
-                "and give the address that it prints, or use --cluster local."
+                f"There is no Dask scheduler at {address} ({_first_line(error)}); start one by "
+                "`dask scheduler` and give the address that it prints, or use --cluster local."
             ) from None
         self._stack.enter_context(client)
         return client
