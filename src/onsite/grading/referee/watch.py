@@ -15,7 +15,7 @@ from _thread import get_ident
 from collections.abc import Callable, Collection
 from gc import get_freeze_count
 from opcode import opname
-from sys import _getframe
+from sys import _getframe, getprofile, gettrace
 from types import (
     AsyncGeneratorType,
     CodeType,
@@ -245,8 +245,8 @@ class Watch:
     def _trace(self, event: str, *_: object) -> bool:
         if not self.checking or not self._by_student():
             return False
-        # A stage's own locks, which an answer waits for, trace that answer.
-        if self._stack(1)[0][0].endswith("/onsite/stage.py"):
+        # When a trace function raises, which those of a Stage do, Python itself takes it away.
+        if event != "sys.monitoring.register_callback" and (gettrace() or getprofile()):
             return False
         self.report("breach", event)
         return True
