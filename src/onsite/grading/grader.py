@@ -12,7 +12,8 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from functools import partial
+from dataclasses import asdict
+from functools import cache, partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +21,7 @@ from onsite.course.form import bound_names
 from onsite.grading.assignment import Assignment, assignment_bytes
 from onsite.grading.outcome import Grade, TopicGrade
 from onsite.grading.preload import used_by
+from onsite.grading.referee.instrument import bound_by
 from onsite.grading.restore import (
     Notebook,
     SubmissionError,
@@ -64,6 +66,7 @@ class Grader:
         self._lock = threading.Lock()
         self._runner: Runner | None = None
         self._broken = ""
+        self._faults: dict[str, str] = {}  # by topic: why nobody's can be graded
 
     def __enter__(self) -> Self:
         return self
@@ -97,13 +100,24 @@ class Grader:
         if runner is None:
             return Grade(submission.student, submission.module, (), problem=self._broken)
         graded = tuple(
-            grade_notebook(runner, topic, self._assignment.masters[topic], data)
-            for topic, data in submission.notebooks.items()
+            self._grade_topic(runner, topic, data) for topic, data in submission.notebooks.items()
         )
         refused = tuple(
             TopicGrade(topic, problem=why) for topic, why in submission.unreadable.items()
         )
         return Grade(submission.student, submission.module, (*graded, *refused), submission.missing)
+
+    def _grade_topic(self, runner: Runner, topic: str, data: bytes) -> TopicGrade:
+        original = self._assignment.masters[topic]
+        reference = self._assignment.references[topic]
+        exercises = exercise_names(reference)
+        with self._lock:
+            if topic not in self._faults:
+                proof = grade_notebook(runner, topic, original, reference, exercises)
+                self._faults[topic] = _fault(proof)
+        if fault := self._faults[topic]:
+            return TopicGrade(topic, problem=fault)
+        return grade_notebook(runner, topic, original, data, exercises)
 
     def _start(self) -> Runner | None:
         """The runner with the module's servers at hand; None when they do not start."""
@@ -134,9 +148,16 @@ class Grader:
 
 
 def grade_notebook(
-    runner: Runner, topic: str, original: Mapping[str, Any], submission: bytes
+    runner: Runner,
+    topic: str,
+    original: Mapping[str, Any],
+    submission: bytes,
+    exercises: frozenset[str] = frozenset(),
 ) -> TopicGrade:
-    """Grade one submitted notebook against `restore.master` of its source."""
+    """Grade one submitted notebook against `restore.master` of its source.
+
+    `exercises` are the names that it asks students to bind: see `Runner.run`.
+    """
     try:
         notebook = restore(read_submission(submission), original)
     except SubmissionError as error:
@@ -145,7 +166,7 @@ def grade_notebook(
     # What is not the student's fault is tried twice before it is reported.
     for _ in range(2):
         try:
-            result = _run(runner, notebook)
+            result = _run(runner, notebook, exercises)
         except RunnerError as error:
             problem = f"it could not be run: {error}"
             continue
@@ -161,14 +182,14 @@ def grade_notebook(
     return TopicGrade(topic, problem=problem)
 
 
-def _run(runner: Runner, notebook: Notebook) -> RunResult:
+def _run(runner: Runner, notebook: Notebook, exercises: frozenset[str]) -> RunResult:
     """Run without the demos, which take most of the time and no check depends on.
 
     A student's own code may: when a name is missing that a demo defines (an import, mostly), it is
     all run again with the demos, as nbgrader and the student's own kernel did.
     """
     data = notebook.to_bytes()
-    run = partial(runner.run, data, roles=roles(notebook))
+    run = partial(runner.run, data, roles=roles(notebook), exercises=exercises)
     result = run(leave_out=demos(notebook) | magics(notebook))
     missing = {name for cell in result.cells for name in _MISSING.findall(cell.error_message)}
     if missing and any(
@@ -176,6 +197,32 @@ def _run(runner: Runner, notebook: Notebook) -> RunResult:
     ):
         return run(leave_out=magics(notebook))
     return result
+
+
+@cache
+def exercise_names(reference: bytes) -> frozenset[str]:
+    """The global names that the solutions of a notebook of source/ bind."""
+    cells = json.loads(reference)["cells"]
+    return frozenset().union(
+        *(
+            bound_by("".join(cell["source"]))
+            for cell in cells
+            if cell["cell_type"] == "code" and cell["metadata"].get("nbgrader", {}).get("solution")
+        )
+    )
+
+
+def _fault(proof: TopicGrade) -> str:
+    """What is wrong with a topic whose own solutions do not earn all there is."""
+    if proof.problem:
+        return proof.problem
+    for score in proof.scores:
+        if score.points is not None and score.points < score.max_points:
+            return (
+                f"the course's own solution gets {score.points:g} of {score.max_points:g} points "
+                f"for {score.cell} on this machine"
+            )
+    return ""
 
 
 def account_of(result: RunResult) -> dict[str, Any]:
@@ -186,6 +233,7 @@ def account_of(result: RunResult) -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "cpu_seconds": round(result.cpu_seconds, 3),
         "memory_bytes": result.memory_bytes,
+        "suspicions": [asdict(suspicion) for suspicion in result.suspicions],
         "cells": [
             {
                 "cell": cell.id,

@@ -26,6 +26,7 @@ from onsite.course.compiler import stub
 from onsite.course.model import Cell, Check, Exercise, Survivor, Topic
 from onsite.files import write_atomically
 from onsite.grading.mutants import Mutant, mutants
+from onsite.grading.referee.instrument import bound_by
 from onsite.grading.referee.judge import Role
 from onsite.grading.result import CellResult, Limits, RunResult
 from onsite.grading.runner import Runner
@@ -151,6 +152,11 @@ def roles(topic: Topic, notebook: bytes) -> dict[int, Role]:
     }
 
 
+def exercise_names(topic: Topic) -> frozenset[str]:
+    """The names that the exercises of a topic ask for."""
+    return frozenset().union(*(bound_by(each.solution.source) for each in topic.exercises))
+
+
 def _code(cell_id: str, source: str) -> dict[str, Any]:
     return {
         "cell_type": "code",
@@ -222,7 +228,10 @@ class Laboratory:
         runner = self._other if other_seed else self._usual
         notebook = variant(topic, exercise, text, checks=checks)
         return self._pool.submit(
-            lambda: Trial(exercise, runner.run(notebook, roles=roles(topic, notebook)))
+            lambda: Trial(
+                exercise,
+                runner.run(notebook, roles=roles(topic, notebook), exercises=exercise_names(topic)),
+            )
         )
 
     def try_to_kill(

@@ -13,7 +13,7 @@ from onsite.grading.ended import Ended
 from onsite.grading.errors import KilledError, LostError
 from onsite.grading.outputs import Outputs
 from onsite.grading.passed import explain, limit_in
-from onsite.grading.referee.judge import Hearing, Judge, Role, explained
+from onsite.grading.referee.judge import Hearing, Judge, Parts, explained
 from onsite.grading.result import (
     CellResult,
     CellStatus,
@@ -50,7 +50,7 @@ class Run:
         limits: Limits,
         seed: int,
         stop: Stop | None,
-        roles: Mapping[int, Role],
+        parts: Parts,
         *,
         alone: bool = False,
         died_in: int | None = None,
@@ -63,7 +63,7 @@ class Run:
             limits: what the run may use.
             seed: of the generators of random numbers.
             stop: see `Runner.run`.
-            roles: see `Runner.run`.
+            parts: whose the cells are.
             alone: no other run shares the warm process.
             died_in: the place of the code cell in which somebody killed this notebook before.
         """
@@ -72,7 +72,7 @@ class Run:
         self._limits = limits
         self._seed = seed
         self._stop = stop
-        self._judge = Judge(document.content["cells"], roles)
+        self._judge = Judge(document.content["cells"], parts)
         self._displays: dict[str, list[dict[str, Any]]] = {}
         self._cells: list[CellResult] = []
         self._ending: Ending = "complete"

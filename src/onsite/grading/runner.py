@@ -15,7 +15,7 @@ from typing import Self
 from onsite.grading.document import Document
 from onsite.grading.errors import KilledError, LostError, RunnerError
 from onsite.grading.preload import OPTIONAL
-from onsite.grading.referee.judge import Role
+from onsite.grading.referee.judge import Parts, Role
 from onsite.grading.result import Limits, RunResult
 from onsite.grading.run import Run, Stop
 from onsite.grading.sandbox.bubblewrap import Sandbox
@@ -86,6 +86,7 @@ class Runner:
         leave_out: Collection[int] = (),
         stop: Stop | None = None,
         roles: Mapping[int, Role] | None = None,
+        exercises: frozenset[str] = frozenset(),
     ) -> RunResult:
         """Run every code cell of a notebook (nbformat 4, JSON) in order in a fresh process.
 
@@ -93,6 +94,8 @@ class Runner:
         and have no result; `stop` is asked after each cell whether the rest may be left out too.
         `roles` says by place which cells are the instructor's: "instructor" for locked ones, and
         "check" for those that are graded, which pass only by proof. All others are the student's.
+        `exercises` are the global names that the exercises ask for, so that checks use the
+        student's even when an instructor's cell binds them too.
 
         Raises:
             OnsiteError: `notebook` is not a notebook of format 4.
@@ -102,7 +105,9 @@ class Runner:
         died_in = None
         for _ in range(ATTEMPTS):
             try:
-                return self._run(notebook, leave_out, limits, stop, roles or {}, died_in)
+                return self._run(
+                    notebook, leave_out, limits, stop, Parts(roles or {}, exercises), died_in
+                )
             except KilledError as error:
                 died_in = error.cell
         raise RunnerError(f"the run was killed {ATTEMPTS} times; the machine may be out of memory")
@@ -113,13 +118,13 @@ class Runner:
         leave_out: Collection[int],
         limits: Limits,
         stop: Stop | None,
-        roles: Mapping[int, Role],
+        parts: Parts,
         died_in: int | None,
     ) -> RunResult:
         document = Document(notebook, leave_out)
         zygote = self._warm()
         try:
-            return Run(zygote, document, limits, self._seed, stop, roles, died_in=died_in).result()
+            return Run(zygote, document, limits, self._seed, stop, parts, died_in=died_in).result()
         except LostError:
             if zygote.lost:
                 self._forget(zygote)
@@ -132,7 +137,7 @@ class Runner:
         document = Document(notebook, leave_out)
         try:
             return Run(
-                alone, document, limits, self._seed, stop, roles, alone=True, died_in=died_in
+                alone, document, limits, self._seed, stop, parts, alone=True, died_in=died_in
             ).result()
         except LostError as error:
             raise RunnerError(f"the run was lost twice ({error})") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import marshal
 import operator
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,28 +40,35 @@ class Hearing:
     program: Program | None
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Whose the cells of a notebook are.
+
+    Attributes:
+        roles: the roles, by place, of those that are not the student's.
+        exercises: the names that the exercises ask for: these are not put back when the student
+            has bound them, and may be names of built-in functions.
+    """
+
+    roles: Mapping[int, Role]
+    exercises: frozenset[str] = frozenset()
+
+
 class Judge:
     """Knows what a notebook's checks are, and what their assertions came to.
 
     Args:
         cells: the notebook's cells by place.
-        roles: the roles of those that are not the student's.
-        exercises: the names that the exercises ask for: these are not put back when the student
-            has bound them, and may be names of built-in functions.
+        parts: whose they are.
     """
 
-    def __init__(
-        self,
-        cells: Sequence[Mapping[str, Any]],
-        roles: Mapping[int, Role],
-        exercises: Collection[str] = (),
-    ) -> None:
-        self._roles = dict(roles)
+    def __init__(self, cells: Sequence[Mapping[str, Any]], parts: Parts) -> None:
+        self._roles = dict(parts.roles)
         sources = {i: _text(c) for i, c in enumerate(cells) if c.get("cell_type") == "code"}
         own = [sources[index] for index in self._roles if index in sources]
         # A name that a cell binds need not be the built-in function of that name.
-        self._own = frozenset(exercises).union(*map(bound_by, own))
-        self._keeps = sorted(self._own.difference(exercises, *map(set_globally, own)))
+        self._own = parts.exercises.union(*map(bound_by, own))
+        self._keeps = sorted(self._own.difference(parts.exercises, *map(set_globally, own)))
         self.suspicions: list[Suspicion] = []
         self._index = -1
         self._sources = sources
