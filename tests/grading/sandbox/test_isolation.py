@@ -23,6 +23,7 @@ from tests.grading.sandbox.ordinary import OrdinaryUser
 from onsite.grading.result import RunResult
 from onsite.grading.runner import Runner
 from onsite.grading.sandbox import Sandbox
+from onsite.services import folders
 
 Anybody = Runner | OrdinaryUser
 ROOT = Path(__file__).parents[3]
@@ -474,7 +475,11 @@ def test_nothing_outlives_a_kill(victim: str, tmp_path: Path) -> None:
     mark = f"infinity-{victim}-{os.getpid()}"
     # sleep refuses the mark as a number, sh does not care for one
     cell = f"import subprocess\nsubprocess.run(['sh', '-c', 'sleep 3', {mark!r}])"
-    environment = os.environ | {"PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{ROOT}"}
+    environment = os.environ | {
+        "PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{ROOT}",
+        "TMPDIR": str(tmp_path),
+        "ONSITE_RUNTIME": str(folders.home()),
+    }
     program = subprocess.Popen(
         [sys.executable, "-c", PROGRAM.format(cell=cell)],
         stdin=subprocess.PIPE,
@@ -509,3 +514,4 @@ def test_nothing_outlives_a_kill(victim: str, tmp_path: Path) -> None:
             time.sleep(0.05)
         else:
             raise AssertionError(f"{process} is left")
+    assert list(tmp_path.iterdir()) == []

@@ -12,6 +12,7 @@ below /root otherwise; its runs are the account `nobody`.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
@@ -25,7 +26,7 @@ from onsite.errors import OnsiteError
 from onsite.grading.launch import Launch, run_environment
 from onsite.grading.sandbox import refusal
 from onsite.grading.sandbox.init import FOLDER, OWN, SERVICES, SHARED, STUDENT
-from onsite.grading.sandbox.python import python_folders
+from onsite.grading.sandbox.python import package_folders, python_folders, python_links
 from onsite.services import debian, folders
 from onsite.services.account import server_account
 
@@ -150,6 +151,7 @@ def _prepare(sandbox: Sandbox) -> None:
         folders.locked(folders.home() / ".sandboxed.lock"),
         sandbox.launch("onsite.grading.sandbox.prepare", sandbox.words, {}, *writable) as launch,
     ):
+        folders.forget_unused(folders.home() / "sandboxed")
         _attempt(launch)
 
 
@@ -180,6 +182,9 @@ def _find() -> Sandbox:
         if folder.is_relative_to(FOLDER) and folder.relative_to(FOLDER).parts[0] in OWN:
             why = f"{folder} lies where every run has a folder of its own"
             raise OnsiteError(refusal.sentence(why, "install Python and the course elsewhere"))
+        if Path.home().is_relative_to(folder):
+            why = f"Python lies in {folder}, together with your own files"
+            raise OnsiteError(refusal.sentence(why, "install the course with another Python"))
     account = server_account()
     ids = (account.uid, account.gid) if account else None
     if found := shutil.which("bwrap"):
@@ -219,16 +224,25 @@ def _folders() -> Iterator[str]:
     for folder in python_folders():
         yield from _parents(folder, made)
         yield from ("--ro-bind", str(folder), str(folder))
+    for link, target in python_links().items():
+        yield from _parents(link, made)
+        yield from ("--symlink", target, str(link))
     for name, place in (("templates", templates()), ("packages", folders.home() / "packages")):
         yield from _parents(Path(SHARED, name), made)
         yield from ("--ro-bind", str(place), f"{SHARED}/{name}")
 
 
 def templates() -> Path:
-    """Where this user keeps what servers in sandboxes begin with; made when missing."""
-    place = folders.home() / "sandboxed"
-    place.mkdir(mode=0o755, exist_ok=True)
-    place.chmod(0o755)
+    """Where this user keeps what servers in sandboxes of this Python begin with; made if missing.
+
+    By Python, since a template belongs to the program that made it.
+    """
+    key = hashlib.sha256(sys.prefix.encode()).hexdigest()[:12]
+    place = folders.home() / "sandboxed" / key / "templates"
+    for folder in (place.parents[1], place.parent, place):
+        folder.mkdir(mode=0o755, exist_ok=True)
+        folder.chmod(0o755)
+    (place.parent / "source").write_text(sys.prefix, encoding="utf-8")
     if (account := server_account()) is not None:
         os.chown(place, account.uid, account.gid)
     return place
@@ -247,7 +261,7 @@ def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("TZ",) if name in os.environ}
     return kept | {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-        "PYTHONPATH": str(Path(onsite.__file__).parents[1]),
+        "PYTHONPATH": ":".join(map(str, [Path(onsite.__file__).parents[1], *package_folders()])),
         "PYTHONDONTWRITEBYTECODE": "1",
         "LANG": "C.UTF-8",
         "HOME": f"{FOLDER}/home",
