@@ -59,37 +59,65 @@ class OrdinaryUser:
 
 
 def start(
-    words: list[str], home: Path, sandbox: Sandbox, **options: Any
+    words: list[str],
+    home: Path,
+    sandbox: Sandbox,
+    forbid: Callable[[], None] = lambda: None,
+    **options: Any,
 ) -> subprocess.Popen[bytes]:
-    """Start this Python as an ordinary user whose home is `home`."""
-    root = Path(__file__).parents[3]
+    """Start this Python as an ordinary user whose home is `home`.
+
+    `forbid` is called last in the new process: what it does is for that process only.
+    """
+    tests = Path(__file__).parents[3]
     environment = {
         "PATH": f"{sandbox.program.parent}:{os.environ['PATH']}",
-        "PYTHONPATH": f"{Path(onsite.__file__).parents[1]}:{root}",
+        "PYTHONPATH": f"{Path(onsite.__file__).parents[1]}:{tests}",
         "HOME": str(home),
         "ONSITE_RUNTIME": str(home / "runtime"),
         **sandbox.libraries,
     }
-    if os.geteuid() == 0:
+    root = os.geteuid() == 0
+    if root:
         os.chown(home, ACCOUNT, ACCOUNT)
-        options["preexec_fn"] = _become_ordinary(sandbox)
-    return subprocess.Popen([sys.executable, *words], env=environment, cwd="/", **options)
+
+    def prepare() -> None:
+        if root:
+            _become_ordinary(sandbox)
+        forbid()
+
+    return subprocess.Popen(
+        [sys.executable, *words], env=environment, cwd="/", preexec_fn=prepare, **options
+    )
 
 
-def _become_ordinary(sandbox: Sandbox) -> Callable[[], None]:
+def forbid_namespaces() -> None:
+    """As where an administrator has turned off user namespaces."""
+    _enter_user_namespace(0)
+    kernel.write("/proc/sys/user/max_user_namespaces", "0")
+
+
+def mask_proc() -> None:
+    """As container engines do with parts of /proc: then there cannot be a new one either."""
+    _enter_user_namespace(kernel.NEW_MOUNTS)
+    kernel.mount("none", "/proc/bus", "tmpfs", 0)
+
+
+def _enter_user_namespace(more: int) -> None:
+    uid, gid = os.getuid(), os.getgid()
+    kernel.unshare(kernel.NEW_USER | more)
+    kernel.map_account(uid, uid, gid)
+
+
+def _become_ordinary(sandbox: Sandbox) -> None:
     files = (onsite.__file__, __file__, sandbox.program)
-    needed = (sys.base_prefix, sys.prefix, *(Path(file).parent for file in files))
-
-    def become() -> None:
-        kernel.unshare(kernel.NEW_MOUNTS)
-        kernel.mount("none", "/", None, _PRIVATE)
-        for path in needed:
-            _open_the_way(Path(path).resolve())
-        os.setgroups([])
-        os.setresgid(ACCOUNT, ACCOUNT, ACCOUNT)
-        os.setresuid(ACCOUNT, ACCOUNT, ACCOUNT)
-
-    return become
+    kernel.unshare(kernel.NEW_MOUNTS)
+    kernel.mount("none", "/", None, _PRIVATE)
+    for path in (sys.base_prefix, sys.prefix, *(Path(file).parent for file in files)):
+        _open_the_way(Path(path).resolve())
+    os.setgroups([])
+    os.setresgid(ACCOUNT, ACCOUNT, ACCOUNT)
+    os.setresuid(ACCOUNT, ACCOUNT, ACCOUNT)
 
 
 def _open_the_way(path: Path) -> None:

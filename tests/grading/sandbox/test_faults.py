@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import psutil
 import pytest
 from tests.grading.conftest import LIMITS
 from tests.grading.notebooks import notebook
+from tests.grading.sandbox.ordinary import forbid_namespaces, mask_proc, start
 
 from onsite.errors import OnsiteError
 from onsite.grading.result import CellResult
@@ -185,6 +189,25 @@ def test_settings_that_forbid_it(
     assert cure in text
     assert "(it did not work)" in text
     assert "--trust" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("forbid", "cure"),
+    [
+        (forbid_namespaces, "sysctl user.max_user_namespaces="),
+        (mask_proc, "if this is a container"),
+    ],
+)
+def test_a_machine_that_forbids_it(box: Sandbox, forbid: Callable[[], None], cure: str) -> None:
+    program = "from onsite.grading.sandbox import find\nfind()"
+    with tempfile.TemporaryDirectory() as home:
+        refused = start(["-c", program], Path(home), box, forbid, stderr=subprocess.PIPE)
+        _, said = refused.communicate(timeout=60)
+    last = said.decode().strip().splitlines()[-1]
+    assert last.startswith("onsite.errors.OnsiteError: there is no sandbox for other people's work")
+    assert cure in last
+    assert "--trust" in last
 
 
 def test_an_old_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
