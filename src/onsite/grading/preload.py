@@ -27,6 +27,7 @@ ALWAYS = (
     "IPython.display",
     "matplotlib.pyplot",
     "numpy",
+    "numpy.random",  # which every run seeds
     "onsite.stage",
     "onsite.study.notebook",
 )
