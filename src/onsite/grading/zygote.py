@@ -26,7 +26,6 @@ import shutil
 import signal
 import socket
 import sys
-import sysconfig
 import threading
 import time
 import traceback
@@ -63,7 +62,6 @@ def warm_up(optional: Iterable[str]) -> NotebookShell:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         shell.run_cell("1 / 0")
         shell.run_cell("None")
-    sysconfig.get_paths()  # reads a large table of variables
     shell.reset()
     shell.user_module.__spec__ = None  # as in a kernel; multiprocessing looks there
     shell.execution_count = 1

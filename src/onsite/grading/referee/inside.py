@@ -156,7 +156,7 @@ class Referee:
         _imp.__dict__["create_builtin"] = functions["create_builtin"]
         _set_signal(_signal.SIGINT, functions["interrupt"])
         self._watch.entry = Referee.hook.__code__
-        self._seal.accept()
+        self._seal.accept_builtins()
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         """What the interpreter calls at every audit event."""

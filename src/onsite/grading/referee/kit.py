@@ -30,15 +30,15 @@ class Kit:
         apart: the namespaces of the copies.
         builtins: the built-in functions by name.
         trusted: ids of the classes that exist; the student's are yet to come.
-        modules: see `Seal`.
-        classes: see `Seal`.
+        seal: a `Seal` on what is loaded.
+        libraries: where the modules lie that are not the student's.
     """
 
     apart: Mapping[str, Any]
     builtins: Mapping[str, Any]
     trusted: frozenset[int]
-    modules: Mapping[str, Any]
-    classes: Mapping[type, Any]
+    seal: Any
+    libraries: tuple[str, ...]
 
     def begin(
         self, descriptor: int, namespace: dict[str, Any], seen: Mapping[str, Any]
@@ -73,8 +73,8 @@ class Kit:
             namespace,
             dict(self.builtins),
             owners["Owners"](self.trusted),
-            self.apart["seal"]["Seal"](self.modules, self.classes),
-            _libraries(),
+            self.seal,
+            self.libraries,
             partial(bind, "witnesses", objects),
         )
         secret = f"onsite.{secrets.token_hex(16)}"
@@ -97,7 +97,7 @@ def make_kit() -> Kit:
     own = {name: value for name, value in vars(builtins).items() if name != "_"}
     modules, classes = snapshot()
     trusted = frozenset(map(id, _classes(object)))
-    return Kit(apart, own, trusted, modules, classes)
+    return Kit(apart, own, trusted, apart["seal"]["Seal"](modules, classes), _libraries())
 
 
 def _libraries() -> tuple[str, ...]:

@@ -36,6 +36,8 @@ _HEAP_TYPE = 1 << 9
 class Seal:
     """What was sealed, and how to put it back.
 
+    It is made before the fork: copying all of this would touch, and so copy, much memory.
+
     Args:
         modules: by name, the module and what it had.
         classes: a class and what it had.
@@ -43,11 +45,11 @@ class Seal:
 
     def __init__(
         self,
-        modules: Mapping[str, tuple[ModuleType, Mapping[str, Any]]],
-        classes: Mapping[type, Mapping[str, Any]],
+        modules: dict[str, tuple[ModuleType, Mapping[str, Any]]],
+        classes: dict[type, Mapping[str, Any]],
     ) -> None:
-        self._modules = dict(modules)
-        self._classes = dict(classes)
+        self._modules = modules
+        self._classes = classes
         self._sealed = {name for name in CORE if name in modules}
         self._sealed |= {name for name in modules if name.partition(".")[0] == "onsite"}
         self._meta_path, self._path_hooks = [*sys.meta_path], [*sys.path_hooks]
@@ -89,6 +91,11 @@ class Seal:
             if len(now) != len(was) or any(a is not b for a, b in zip(now, was, strict=False)):
                 now[:] = was
         return changed
+
+    def accept_builtins(self) -> None:
+        """What the run's own start has changed, which is nothing else, is meant to be so."""
+        module, _ = self._modules["builtins"]
+        self._modules["builtins"] = module, dict(vars(module))
 
     def accept(self) -> None:
         """What an instructor's cell has changed is meant to be so."""
