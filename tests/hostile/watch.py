@@ -90,13 +90,14 @@ def main(grader: str, seconds: float, wanted: list[str]) -> None:
     # Whatever outlives the grader becomes this process's child, however it hides.
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     batch = [attack for attack in attacks() if attack.id in wanted]
-    with tempfile.TemporaryDirectory(prefix="course-of-") as folder:
-        course, home = Path(folder, "course"), Path(folder, "home")
-        with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
-            archive.extractall(course, filter="data")
-        with Canaries(home) as canaries:
-            places = Places(course, home, canaries.port, canaries.socket)
-            verdict = judge(grader, seconds, batch, places)
+    # Nobody removes it, however deep it may get by then: it goes with the arena.
+    folder = tempfile.mkdtemp(prefix="course-of-")
+    course, home = Path(folder, "course"), Path(folder, "home")
+    with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
+        archive.extractall(course, filter="data")
+    with Canaries(home) as canaries:
+        places = Places(course, home, canaries.port, canaries.socket)
+        verdict = judge(grader, seconds, batch, places)
     json.dump(dataclasses.asdict(verdict), sys.stdout)
 
 
@@ -265,21 +266,20 @@ def _processes_left() -> list[str]:
 
 
 def _files_left(places: Places) -> list[str]:
-    """What an attack has planted, outside of its own submission and its graded copy."""
-    own = [places.course / name for name in ("submitted", "autograded", "feedback")]
+    """What an attack has planted: by name everywhere, by text outside of what was handed in."""
+    own = tuple(str(places.course / name) for name in ("submitted", "autograded", "feedback"))
+    base = str(places.course.parent)
     found = []
-    for top in dict.fromkeys([str(places.home), str(places.course), *SHARED]):
+    for top in (base, *SHARED):
         for folder, folders, files in os.walk(top):
-            folders[:] = [
-                each
-                for each in folders
-                if Path(folder, each) not in own
-                and (top not in SHARED or not str(places.course).startswith(f"{folder}/{each}"))
+            if top in SHARED:
+                folders[:] = [each for each in folders if not base.startswith(f"{folder}/{each}")]
+            by_text = top == base and not folder.startswith(own)
+            found += [
+                f"file {folder}/{name}"
+                for name in (*files, *folders)
+                if MARK in name or (by_text and _has_mark(Path(folder, name)))
             ]
-            for name in [*files, *folders]:
-                path = Path(folder, name)
-                if MARK in name or (top not in SHARED and _has_mark(path)):
-                    found.append(f"file {path}")
     return found
 
 

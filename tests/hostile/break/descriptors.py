@@ -5,7 +5,7 @@ socket.
 """
 
 EARNS = 4
-STOCK = "loses"
+STOCK = "the kernel has what it needs open, and goes on"
 SOLVED = ("receipt",)
 CELLS = {
     "bucket": """

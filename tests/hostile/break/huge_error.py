@@ -5,7 +5,7 @@ exceptions has a traceback for each.
 """
 
 EARNS = 4
-STOCK = "loses"
+STOCK = "nbgrader keeps all of it, and goes on"
 SOLVED = ("receipt",)
 CELLS = {
     "bucket": """

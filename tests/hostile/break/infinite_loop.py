@@ -5,6 +5,6 @@ points are lost with it.
 """
 
 EARNS = 4
-STOCK = "loses"
+STOCK = "nbgrader interrupts the cell after its time, too"
 SOLVED = ("receipt",)
 CELLS = {"bucket": "while True:\n    pass"}

@@ -5,7 +5,7 @@ inside C code. No interrupt is noticed before they end.
 """
 
 EARNS = 4
-STOCK = "loses"
+STOCK = "nbgrader interrupts the cell after its time, too"
 SOLVED = ("receipt",)
 CELLS = {
     "bucket": """

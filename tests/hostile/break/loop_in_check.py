@@ -5,7 +5,7 @@ exercises must stay, also of the one that comes after it.
 """
 
 EARNS = 7
-STOCK = "loses"
+STOCK = "nbgrader interrupts the cell after its time, too"
 SOLVED = ("receipt", "deliver")
 CELLS = {
     "bucket": """

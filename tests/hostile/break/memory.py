@@ -5,7 +5,7 @@ grader. With one, this cell gets its MemoryError and the rest goes on.
 """
 
 EARNS = 4
-STOCK = "loses"
+STOCK = "the arena has a limit on memory, which nbgrader has not"
 SOLVED = ("receipt",)
 CELLS = {
     "bucket": """

@@ -5,7 +5,7 @@ that each of them has really written to.
 """
 
 EARNS = 4
-STOCK = "the arena has room for what this takes; a grader's machine may not"
+STOCK = "loses"
 SOLVED = ("receipt",)
 CELLS = {
     "bucket": """

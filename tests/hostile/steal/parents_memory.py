@@ -5,7 +5,7 @@ next, the keys of the channel, and other students' work.
 """
 
 EARNS = 0
-STOCK = "disturbs"
+STOCK = "reads"
 CELLS = {
     "receipt": """
 import ctypes
