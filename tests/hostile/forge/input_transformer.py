@@ -10,7 +10,7 @@ CELLS = {
     "receipt": """
 def cheat(lines):
     text = "".join(lines)
-    return ["2\\n"] if "assert" in text or "min(2" in text else lines
+    return ["2\\n"] if "assert" in text or "rye x 2" in text else lines
 
 get_ipython().input_transformers_post.append(cheat)
 get_ipython().input_transformers_cleanup.append(cheat)
