@@ -146,13 +146,13 @@ def report(source: Notebook, executed: Notebook, student: str, marks: Marks) -> 
         student: whose it is.
         marks: what the gradebook holds of it.
     """
-    place = source["metadata"]["onsite"]
+    place = source["metadata"].get("onsite", {})
     mine = _Submission(source, executed)
     exercises, answers = [], []
     for cell, grade_id, title in _written_by_students(source):
         note = marks.notes.get(grade_id, Note())
         untouched, comment = bool(note.automatic), note.manual
-        if cell["cell_type"] == "code":
+        if "points" not in cell["metadata"]["nbgrader"]:
             exercises.append(
                 ExerciseReport(
                     grade_id,
@@ -162,7 +162,7 @@ def report(source: Notebook, executed: Notebook, student: str, marks: Marks) -> 
                     mine.failure(grade_id),
                     tuple(
                         CheckReport(
-                            check["metadata"]["onsite"].get("about") or check_id,
+                            check["metadata"].get("onsite", {}).get("about") or check_id,
                             marks.marks.get(check_id, Mark()),
                             float(check["metadata"]["nbgrader"]["points"]),
                             mine.failure(check_id),
@@ -188,9 +188,9 @@ def report(source: Notebook, executed: Notebook, student: str, marks: Marks) -> 
             )
     return TopicReport(
         student,
-        place["module"],
-        place["topic"],
-        place["title"],
+        place.get("module", ""),
+        place.get("topic", ""),
+        place.get("title") or _title(source),
         tuple(exercises),
         tuple(answers),
         tuple(mine.own_failures()),
@@ -209,18 +209,29 @@ def _written_by_students(source: Notebook) -> Iterator[tuple[CellData, str, str]
             for found in _HEADING.finditer(_FENCE.sub("", _text(cell))):
                 heading = found[1]
         meta = cell["metadata"].get("nbgrader", {})
-        if meta.get("solution"):
+        if meta.get("solution") or meta.get("task"):
             yield cell, meta["grade_id"], heading or meta["grade_id"]
             # Two exercises under one heading are told apart by their names.
             heading = ""
 
 
 def _checks(source: Notebook, exercise: str) -> Iterator[tuple[str, CellData]]:
+    """An exercise's checks; in a notebook that is not of our making those below it."""
+    above = ""
     for cell in source["cells"]:
         meta = cell["metadata"].get("nbgrader", {})
-        name = cell["metadata"].get("onsite", {}).get("name")
+        if meta.get("solution") and not meta["grade"]:
+            above = meta["grade_id"]
+        name = cell["metadata"].get("onsite", {}).get("name", above)
         if meta.get("grade") and not meta["solution"] and name == exercise:
             yield meta["grade_id"], cell
+
+
+def _title(source: Notebook) -> str:
+    """The first heading of a notebook that is not of our making."""
+    texts = (_text(cell) for cell in source["cells"] if cell["cell_type"] == "markdown")
+    headings = (found[1] for text in texts if (found := _HEADING.search(_FENCE.sub("", text))))
+    return next(headings, "Feedback")
 
 
 def _rubric(source: Notebook, answer: str) -> str:

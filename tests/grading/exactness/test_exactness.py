@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nbgrader.utils import is_grade, is_locked
 from tests.grading.exactness import record, stock
 from tests.grading.exactness.course import Module, modules
 from tests.grading.exactness.generate import COUNTS, DUE, HABITS, Handed, generate
@@ -98,11 +99,15 @@ def rows(line: dict[str, Any], when: str) -> dict[tuple[str, ...], Any]:
 
 
 def lost(module: Module, each: Handed) -> set[str]:
-    """The cells that the student deleted."""
+    """The checks that the student deleted."""
     gone: set[str] = set()
     for name, notebook in each.notebooks.items():
         names = [
-            {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in cells}
+            {
+                cell.metadata.nbgrader.grade_id
+                for cell in cells
+                if is_grade(cell) and is_locked(cell)
+            }
             for cells in (module.release[name].cells, notebook.cells)
         ]
         gone |= names[0] - names[1]
