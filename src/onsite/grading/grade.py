@@ -17,8 +17,9 @@ from onsite.course.layout import Layout
 from onsite.course.reader import suggestion
 from onsite.errors import OnsiteError
 from onsite.grading.assignment import module_folder, read_assignment
-from onsite.grading.gradebook import Writer, nbgrader_config
+from onsite.grading.gradebook import Writer, database, nbgrader_config
 from onsite.grading.ledger import Receipts, only_grader
+from onsite.grading.marks import read_totals
 from onsite.grading.outcome import Grade
 from onsite.grading.recorder import Recorder, Report
 from onsite.grading.summary import Line
@@ -53,18 +54,20 @@ def grade_module(
             written.
     """
     assignment = read_assignment(layout, module)
+    config = nbgrader_config(layout)
     report = report or Report()
     with (
         _explained(),
         only_grader(layout, report.wait) as staging,
-        Writer(nbgrader_config(layout), module, assignment.masters) as book,
+        Writer(config, module, assignment.masters) as book,
     ):
+        totals = read_totals(database(config), module)
         recorder = Recorder(
             layout,
             module,
             assignment.masters,
             book=book,
-            receipts=Receipts(layout, module, assignment.digest, staging),
+            receipts=Receipts(layout, module, assignment.digest, totals=totals, staging=staging),
             staging=staging,
             report=report,
         )

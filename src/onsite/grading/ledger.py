@@ -13,9 +13,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -68,25 +69,38 @@ class Receipts:
         layout: the course.
         module: the assignment.
         assignment: the digest of what submissions are graded against.
+        totals: what the gradebook holds of each student, from `marks.read_totals`. A gradebook
+            that was lost, or put back to what it was, makes receipts void.
         staging: from `only_grader`.
     """
 
-    def __init__(self, layout: Layout, module: str, assignment: str, staging: Path) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        module: str,
+        assignment: str,
+        *,
+        totals: Mapping[str, float],
+        staging: Path,
+    ) -> None:
         self._folder = _home(layout) / module
         self._graded = layout.autograded
         self._module = module
         self._assignment = assignment
+        self._totals = totals
         self._staging = staging
 
     def find(self, student: str, submission: str) -> Line | None:
-        """The line of a submission with that digest, if it is graded and its files are there."""
+        """The line of a submission with that digest, if all that was written of it is there."""
         try:
             receipt = json.loads((self._folder / f"{student}.json").read_bytes())
             if (receipt["assignment"], receipt["submission"]) != (self._assignment, submission):
                 return None
             if receipt["files"] != self._sizes(student, receipt["files"]):
                 return None
-            return replace(Line.from_json(receipt["line"]), status="already graded")
+            line = replace(Line.from_json(receipt["line"]), status="already graded")
+            points = sum(topic.points for topic in line.topics)
+            return line if math.isclose(self._totals[student], points, abs_tol=1e-6) else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from nbgrader.api import (
     SubmittedAssignment,
     SubmittedNotebook,
 )
-from sqlalchemy import Select, create_engine, select
+from sqlalchemy import Connection, Select, create_engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from onsite.errors import OnsiteError
@@ -76,20 +77,10 @@ def read_marks(db_url: str, module: str, students: Iterable[str]) -> dict[Key, M
         OnsiteError: the gradebook cannot be read.
     """
     mine = SubmittedAssignment.student_id.in_(list(students))
-    engine = create_engine(db_url)
-    try:
-        with engine.connect() as connection:
-            notebooks = connection.execute(_of_module(module, _NOTEBOOK).where(mine)).all()
-            grades = connection.execute(_of_module(module, _GRADE, Grade).where(mine)).all()
-            comments = connection.execute(_of_module(module, _COMMENT, Comment).where(mine)).all()
-    except SQLAlchemyError as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
-        raise OnsiteError(
-            f"The gradebook {engine.url!r} cannot be read: {reason}; "
-            f"run ./onsite grade {module} to make it."
-        ) from None
-    finally:
-        engine.dispose()
+    with _reading(db_url, module) as connection:
+        notebooks = connection.execute(_of_module(module, _NOTEBOOK).where(mine)).all()
+        grades = connection.execute(_of_module(module, _GRADE, Grade).where(mine)).all()
+        comments = connection.execute(_of_module(module, _COMMENT, Comment).where(mine)).all()
     marks: defaultdict[Key, dict[str, Mark]] = defaultdict(dict)
     for student, topic, cell, automatic, manual, extra, waits in grades:
         marks[student, topic][cell] = Mark(automatic, manual, extra or 0.0, waits)
@@ -102,6 +93,42 @@ def read_marks(db_url: str, module: str, students: Iterable[str]) -> dict[Key, M
         )
         for student, topic, submitted, penalty in notebooks
     }
+
+
+@contextmanager
+def _reading(db_url: str, module: str) -> Iterator[Connection]:
+    engine = create_engine(db_url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise OnsiteError(
+            f"The gradebook {engine.url!r} cannot be read: {reason}; "
+            f"run ./onsite grade {module} to make it."
+        ) from None
+    finally:
+        engine.dispose()
+
+
+def read_totals(db_url: str, module: str) -> dict[str, float]:
+    """What a module's checks gave each student who has rows there, before what a person gave.
+
+    Raises:
+        OnsiteError: the gradebook cannot be read.
+    """
+    statement = (
+        select(SubmittedAssignment.student_id, func.sum(Grade.auto_score))
+        .join_from(
+            SubmittedAssignment, Assignment, SubmittedAssignment.assignment_id == Assignment.id
+        )
+        .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
+        .where(Assignment.name == module)
+        .group_by(SubmittedAssignment.student_id)
+    )
+    with _reading(db_url, module) as connection:
+        return {student: total or 0.0 for student, total in connection.execute(statement)}
 
 
 _NOTEBOOK = (SubmittedAssignment.timestamp, SubmittedNotebook.late_submission_penalty)
