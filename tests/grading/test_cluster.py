@@ -21,11 +21,11 @@ from onsite.errors import OnsiteError
 from onsite.grading import cluster, cluster_worker
 from onsite.grading.assignment import Assignment
 from onsite.grading.cluster import DEPTH, ClusterWorkers
-from onsite.grading.grader import Grader
 from onsite.grading.outcome import Grade
 from onsite.grading.restore import master
 from onsite.grading.result import Limits
 from onsite.grading.submission import Submission
+from onsite.grading.workers import LocalWorkers
 
 LIMITS = Limits(seconds_per_cell=60, seconds=120)
 SOLUTION = "def double(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION"
@@ -123,7 +123,7 @@ def workers(address: str, **more: Any) -> ClusterWorkers:
 
 
 @pytest.mark.slow
-def test_a_killed_worker_loses_nothing_and_grades_are_a_local_graders(machines: Machines) -> None:
+def test_a_killed_worker_loses_nothing_and_grades_are_the_local_pools(machines: Machines) -> None:
     handed_in = answers(16, before="import time; time.sleep(0.2)")
     machines.add_worker("--no-nanny")
     machines.add_worker("--no-nanny")
@@ -146,8 +146,8 @@ def test_a_killed_worker_loses_nothing_and_grades_are_a_local_graders(machines: 
                 family = victim.children(recursive=True)
                 victim.kill()
                 machines.workers[0].wait()
-    with Grader(assignment(), limits=LIMITS) as grader:
-        expected = sorted(points(grader.grade(each)) for each in handed_in)
+    with LocalWorkers(assignment(), jobs=1, limits=LIMITS, sandbox=None) as pool:
+        expected = sorted(points(result) for result in pool.grade(handed_in))
     assert sorted(points(result) for result in results) == expected
     assert {each[1] for each in expected} == {0, 1, 3}
     # What the killed worker had started does not outlive it.
