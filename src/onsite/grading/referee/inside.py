@@ -68,7 +68,6 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 _IDENTITY = frozenset(("is", "is not"))
 _TRUTH = frozenset(("__bool__", "__len__"))
-_FUNCTIONS = (FunctionType, type, type(len), type(sys))
 
 
 class Referee:
@@ -254,8 +253,10 @@ class Referee:
         for name in self._seal.put_back():
             self._watch.tell("patched", name, "")
         for name in task["keeps"]:
-            if name in self._kept and self._namespace.get(name, self) is not self._kept[name]:
-                if isinstance(self._kept[name], _FUNCTIONS):
+            now = self._namespace.get(name)
+            if name in self._kept and now is not self._kept[name]:
+                # Reusing a name for data, or for an import, is what everybody does.
+                if type(now) is FunctionType or self._owners.is_students(now):
                     self._watch.tell("rebound", name, "")
                 self._namespace[name] = self._kept[name]
 
@@ -465,8 +466,9 @@ def _code(text: str) -> CodeType:
     return code
 
 
-def _steps(operators: Any, operands: Any) -> list[tuple[Any, Any, Any]]:
+def _steps(operators: Any, operands: Any) -> list[tuple[Any, Any, Any, bool]]:
+    """What to evaluate in the run, in order: function, operands, whether it is the last."""
     return [
-        (OPERATORS[operator], operands[place], operands[place + 1])
-        for place, operator in enumerate(operators)
+        (OPERATORS[each], operands[place], operands[place + 1], place == len(operators) - 1)
+        for place, each in enumerate(operators)
     ]

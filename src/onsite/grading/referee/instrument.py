@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import random
 import symtable
 import types
 import warnings
@@ -43,6 +44,8 @@ _OPERATORS: dict[type[ast.cmpop], str] = {
 }  # fmt: skip
 #: Context managers that are there to swallow a failed assertion.
 _SWALLOWERS = frozenset(("raises", "suppress", "assertRaises", "assertRaisesRegex"))
+#: Expressions and what they come to.
+Canaries = tuple[tuple[str, bool], ...]
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -75,6 +78,8 @@ class Assertion:
         required: it stands where every run of the cell comes by that ends well.
         guarded: the cell itself is prepared for it to fail.
         message: code of a function of `names`, which makes its message; None if it has none.
+        names: see there.
+        canary: None for the cell's own; else what it has to come to, whatever the cell does.
     """
 
     line: int
@@ -82,6 +87,7 @@ class Assertion:
     guarded: bool
     message: types.CodeType | None
     names: tuple[str, ...]
+    canary: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +152,9 @@ def set_globally(source: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=500)
-def instrument(source: str, name: str, own: frozenset[str], *, check: bool) -> Program | None:
+def instrument(
+    source: str, name: str, own: frozenset[str], canaries: Canaries | None
+) -> Program | None:
     """Compile an instructor's cell; None if it is no Python.
 
     Args:
@@ -154,7 +162,7 @@ def instrument(source: str, name: str, own: frozenset[str], *, check: bool) -> P
         name: what its frames are called in a traceback.
         own: names that the exercises or instructor's cells bind, so that they need not be the
             built-in functions of that name.
-        check: it is graded, so literals and messages are withheld.
+        canaries: for a cell that is graded, whose literals and messages are withheld.
     """
     text = plain_python(source)
     if text is None:
@@ -163,8 +171,10 @@ def instrument(source: str, name: str, own: frozenset[str], *, check: bool) -> P
     binds = frozenset(_bound(tree))
     uses = frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
     modules = frozenset(_modules(tree))
-    writer = _Writer(name, own | binds | _local_names(tree), check)
+    writer = _Writer(name, own | binds | _local_names(tree), check=canaries is not None)
     tree = writer.rewrite(tree, quiet=source.rstrip().endswith(";"))
+    if canaries is not None:
+        writer.add_canaries(tree, canaries)
     return Program(
         _compile(tree, name),
         tuple(writer.assertions),
@@ -190,7 +200,7 @@ def _compile(tree: ast.Module | ast.Expression, name: str) -> types.CodeType:
 class _Writer(ast.NodeTransformer):
     """Rewrites one cell."""
 
-    def __init__(self, name: str, taken: frozenset[str], check: bool) -> None:
+    def __init__(self, name: str, taken: frozenset[str], *, check: bool) -> None:
         self.assertions: list[Assertion] = []
         self.comparisons: list[Comparison] = []
         self._name = name
@@ -208,6 +218,20 @@ class _Writer(ast.NodeTransformer):
         if isinstance(last, ast.Expr) and not quiet:
             last.value = _call("result", last.value)
         return tree
+
+    def add_canaries(self, tree: ast.Module, canaries: Canaries) -> None:
+        """Put half of the canaries before everything else in the cell, and half behind it."""
+        first = 0
+        while first < len(tree.body) and _comes_first(tree.body[first]):
+            first += 1
+        for count, (text, value) in enumerate(canaries):
+            number = len(self.assertions)
+            self.assertions.append(Assertion(0, False, True, None, (), canary=value))
+            taken, self._taken, self._in_test = self._taken, frozenset(), True
+            test = self._truth(ast.parse(text, mode="eval").body)
+            self._taken, self._in_test = taken, False
+            made = ast.Expr(_call("truth", ast.Constant(number), test))
+            tree.body.insert(first if count % 2 else len(tree.body), made)
 
     def visit(self, node: ast.AST) -> Any:
         """Rewrite one node."""
@@ -284,14 +308,14 @@ class _Writer(ast.NodeTransformer):
         if not self._in_test:
             if all(op in ("is", "is not") for op in operators):
                 return self.generic_visit(node)
-            visited = [self.visit(operand) for operand in operands]
+            visited = [self._fixed(self.visit(operand)) for operand in operands]
             what = ast.Constant("\n".join(operators))
             return ast.copy_location(_call("guard", what, *visited), node)
         literals = [self._literal(operand, operators) for operand in operands]
         number = len(self.comparisons)
         self.comparisons.append(Comparison(operators, tuple(literals)))
         sent = [
-            self.visit(operand)
+            self._fixed(self.visit(operand))
             for operand, literal in zip(operands, literals, strict=True)
             if literal is None
         ]
@@ -379,6 +403,32 @@ class _Writer(ast.NodeTransformer):
             case ast.Attribute(value=ast.Name()):
                 node.value = self._fixed(node.value)
         return node
+
+
+def make_canaries(seed: str) -> Canaries:
+    """Some comparisons that come to different things, by every way that an assertion can go."""
+    chance = random.Random(seed)  # noqa: S311 - the seed is the secret
+    one, other = chance.sample(range(1_000_000), 2)
+    kinds = ["int", "str", "list", "dict"]
+    made = []
+    for value in (True, False):
+        right = one if value else other
+        kind = chance.choice(kinds)
+        wanted = kind if value else chance.choice([each for each in kinds if each != kind])
+        made += [
+            (f"abs({-one}) == {right}", value),  # decided by the referee
+            (f"type({kind}()) is {wanted}", value),  # decided in the run
+        ]
+    chance.shuffle(made)
+    return tuple(made)
+
+
+def _comes_first(node: ast.stmt) -> bool:
+    """Whether it has to stand at the beginning of a module."""
+    match node:
+        case ast.Expr(value=ast.Constant(value=str())) | ast.ImportFrom(module="__future__"):
+            return True
+    return False
 
 
 def _builtin(name: str) -> ast.Constant:

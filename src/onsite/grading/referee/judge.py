@@ -13,16 +13,19 @@ from onsite.grading.referee.instrument import (
     Program,
     bound_by,
     instrument,
+    make_canaries,
     needs_ipython,
     set_globally,
 )
-from onsite.grading.referee.line import Message
+from onsite.grading.referee.line import Message, NoiseError
 from onsite.grading.referee.plain import NotPlainError, decode, encode
 from onsite.grading.result import Suspicion
 
 Role = Literal["student", "instructor", "check"]
 
 _NOT_PROVED = "NotProvedError"
+#: Some that nobody can foretell; few, because a cell is compiled with each.
+_CANARIES = [make_canaries(secrets.token_hex(8)) for _ in range(6)]
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le,
     ">": operator.gt, ">=": operator.ge, "is": operator.is_, "is not": operator.is_not,
@@ -82,7 +85,8 @@ class Judge:
         program = None
         if role == "check" or (role == "instructor" and not needs_ipython(source)):
             name = f"<{role} {index}>"
-            program = instrument(source, name, self._own, check=role == "check")
+            canaries = secrets.choice(_CANARIES) if role == "check" else None
+            program = instrument(source, name, self._own, canaries)
         if program is None:
             return Hearing(role, {"do": "student", "source": source}, None)
         self._programs[index] = program
@@ -99,16 +103,23 @@ class Judge:
         return Hearing(role, message, program)
 
     def answer(self, message: Message) -> Message | None:
-        """What the run asks, answered; None if it does not wait for an answer."""
-        match message["say"]:
-            case "compare":
-                return self._compare(message)
-            case "suspicion":
-                self._suspect(message)
-            case "failed":
-                assertion = self._programs[message["cell"]].assertions[message["number"]]
-                code = assertion.message
-                return {"message": None if code is None else marshal.dumps(code).hex()}
+        """What the run asks, answered; None if it does not wait for an answer.
+
+        Raises:
+            NoiseError: no referee asks such a thing.
+        """
+        try:
+            match message["say"]:
+                case "compare":
+                    return self._compare(message)
+                case "suspicion":
+                    self._suspect(message)
+                case "failed":
+                    assertion = self._programs[message["cell"]].assertions[message["number"]]
+                    code = assertion.message
+                    return {"message": None if code is None else marshal.dumps(code).hex()}
+        except LookupError:
+            raise NoiseError from None
         return None
 
     def _suspect(self, message: Message) -> None:
@@ -144,18 +155,27 @@ class Judge:
             return _NOT_PROVED, f"{changed} was replaced while the check ran"
         if hearing.program is None:
             return _NOT_PROVED, "this check needs IPython, and so proves nothing"
-        if any(
-            not held and not self._programs[cell].assertions[number].guarded
-            for cell, number, held in ended["reached"]
+        assertions = hearing.program.assertions
+        reached = {(number, held) for cell, number, held in ended["reached"] if cell == self._index}
+        if not all(
+            (number, assertion.canary) in reached and (number, not assertion.canary) not in reached
+            for number, assertion in enumerate(assertions)
+            if assertion.canary is not None
         ):
+            self.suspicions.append(Suspicion("breach", self._index, "a canary said otherwise"))
+            return _NOT_PROVED, "the run was tampered with, so a person has to look at it"
+        if any(self._counts_as_false(*each) for each in ended["reached"]):
             return _NOT_PROVED, "an assertion did not hold, and something has swallowed its error"
-        reached = {number for cell, number, _ in ended["reached"] if cell == self._index}
         if any(
-            assertion.required and number not in reached
-            for number, assertion in enumerate(hearing.program.assertions)
+            assertion.required and (number, True) not in reached
+            for number, assertion in enumerate(assertions)
         ):
             return _NOT_PROVED, "the check ended before all of its assertions were reached"
         return "", ""
+
+    def _counts_as_false(self, cell: int, number: int, held: bool) -> bool:
+        assertion = self._programs[cell].assertions[number]
+        return not (held or assertion.guarded or assertion.canary is not None)
 
 
 def explained(name: str, text: str, ended: Message | None) -> tuple[str, ...]:

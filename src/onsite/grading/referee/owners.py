@@ -16,7 +16,7 @@ _HEAP_TYPE = 1 << 9
 
 mro_of = type.__dict__["__mro__"].__get__
 _namespace = type.__dict__["__dict__"].__get__
-_flags = type.__dict__["__flags__"].__get__
+flags_of = type.__dict__["__flags__"].__get__
 _name = type.__dict__["__name__"].__get__
 _attributes = object.__getattribute__
 
@@ -49,7 +49,7 @@ class Owners:
         """The name of the student's class, if `kind` gets one of `names` from one."""
         for ancestor in mro_of(kind):
             if any(name in _namespace(ancestor) for name in names):
-                return str(_name(ancestor)) if self._is_students(ancestor) else ""
+                return str(_name(ancestor)) if self.is_students(ancestor) else ""
         return ""
 
     def decides_itself(self, value: object, names: frozenset[str]) -> str:
@@ -72,9 +72,11 @@ class Owners:
                 todo += parts[:_SEARCHED]
         return ""
 
-    def _is_students(self, kind: type) -> bool:
-        heap = bool(_flags(kind) & _HEAP_TYPE)
-        return heap and id(kind) not in self._trusted and id(kind) not in self._classes
+    def is_students(self, kind: object) -> bool:
+        """Whether it is a class that neither a library nor the instructor has made."""
+        if not isinstance(kind, type) or not flags_of(kind) & _HEAP_TYPE:
+            return False
+        return id(kind) not in self._trusted and id(kind) not in self._classes
 
 
 def _contents(value: Any, kind: type) -> list[Any] | None:

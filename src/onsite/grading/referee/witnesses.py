@@ -25,12 +25,12 @@ def compare(number: int, *operands: Any) -> Any:
     """A comparison in an assertion; the referee knows what it is compared with."""
     box: list[Any] = [number, operands]
     audit(secret, "compare", box)
-    steps, value = box
-    for operate, left, right in steps:
-        value = operate(left, right)
-        if not value:
-            return value
-    return value
+    steps, answer = box
+    for operate, left, right, last in steps:
+        answer = operate(left, right)
+        if last or not answer:  # the last one may be an array, which has no truth
+            return answer
+    return answer
 
 
 def guard(what: str, *operands: Any) -> Any:
@@ -43,12 +43,12 @@ def guard(what: str, *operands: Any) -> Any:
             return operators[what](*operands)
     box: list[Any] = [what, operands]
     audit(secret, "guard", box)
-    value = None
-    for operate, left, right in box:
-        value = operate(left, right)
-        if not value:
-            return value
-    return value
+    answer = None
+    for operate, left, right, last in box:
+        answer = operate(left, right)
+        if last or not answer:
+            return answer
+    return answer
 
 
 def leaf(value: Any) -> bool:
