@@ -80,6 +80,7 @@ def unmake(layout: Layout) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_kill_9_at_a_hundred_moments(tmp_path: Path) -> None:
     chance = random.Random(SEED)  # noqa: S311 - repeatable is what it has to be
     students = {f"s{n:03}": HONEST[KINDS[n % len(KINDS)]] for n in range(STUDENTS)}
@@ -97,10 +98,12 @@ def test_kill_9_at_a_hundred_moments(tmp_path: Path) -> None:
     codes = set()
     while len(killed) < KILLS:
         coordinator = start(layout)
+        while coordinator.poll() is None and len(family(coordinator)) < 2:
+            time.sleep(0.05)  # the grading has not begun
         while coordinator.poll() is None and len(killed) < KILLS:
-            if chance.random() < 0.4:
+            if chance.random() < 0.3:
                 wait_for_one_more(layout, coordinator)
-            time.sleep(chance.uniform(0, 0.5))
+            time.sleep(chance.uniform(0, 0.4))
             if not (generations := family(coordinator)):
                 break
             seen.update(process for generation in generations for process in generation)
@@ -111,9 +114,19 @@ def test_kill_9_at_a_hundred_moments(tmp_path: Path) -> None:
             except psutil.NoSuchProcess:
                 continue
             killed.append(depth)
+            print(
+                time.strftime("%X"),
+                len(killed),
+                "depth",
+                depth,
+                "receipts",
+                len(receipts(layout)),
+                flush=True,
+            )
         if len(killed) < KILLS:
             coordinator.communicate()
             codes.add(coordinator.returncode)
+            print("ended", coordinator.returncode, flush=True)
             if coordinator.returncode == 0:
                 assert results(layout) == expected
                 unmake(layout)

@@ -12,7 +12,6 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
 from functools import cache, partial
 from types import TracebackType
 from typing import Any, Self
@@ -33,7 +32,7 @@ from onsite.grading.restore import (
     roles,
 )
 from onsite.grading.result import Limits, RunResult
-from onsite.grading.runner import Runner, RunnerError
+from onsite.grading.runner import Runner
 from onsite.grading.sandbox import Sandbox
 from onsite.grading.score import executed_cells, scores, unanswered
 from onsite.grading.servers import shared_servers
@@ -114,6 +113,8 @@ class Grader:
         with self._lock:
             if topic not in self._faults:
                 proof = grade_notebook(runner, topic, original, reference, exercises)
+                if proof.problem:  # which may pass, so the next submission finds out again
+                    return TopicGrade(topic, problem=proof.problem)
                 self._faults[topic] = _fault(proof)
         if fault := self._faults[topic]:
             return TopicGrade(topic, problem=fault)
@@ -167,8 +168,8 @@ def grade_notebook(
     for _ in range(2):
         try:
             result = _run(runner, notebook, exercises)
-        except RunnerError as error:
-            problem = f"it could not be run: {error}"
+        except Exception as error:  # whatever it is: a fault of ours is no zero
+            problem = f"it could not be run: {str(error) or repr(error)}"
             continue
         if not (problem := _broken_setup(notebook, result)):
             executed = list(executed_cells(notebook, result))
@@ -177,6 +178,7 @@ def grade_notebook(
                 scores(executed),
                 unanswered(executed),
                 result.notebook,
+                suspicions=result.suspicions,
                 run=account_of(result),
             )
     return TopicGrade(topic, problem=problem)
@@ -214,8 +216,6 @@ def exercise_names(reference: bytes) -> frozenset[str]:
 
 def _fault(proof: TopicGrade) -> str:
     """What is wrong with a topic whose own solutions do not earn all there is."""
-    if proof.problem:
-        return proof.problem
     for score in proof.scores:
         if score.points is not None and score.points < score.max_points:
             return (
@@ -233,7 +233,6 @@ def account_of(result: RunResult) -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "cpu_seconds": round(result.cpu_seconds, 3),
         "memory_bytes": result.memory_bytes,
-        "suspicions": [asdict(suspicion) for suspicion in result.suspicions],
         "cells": [
             {
                 "cell": cell.id,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from onsite.grading.result import Suspicion
 from onsite.grading.score import Score
 
 
@@ -16,7 +17,8 @@ class TopicGrade:
 
     Either `executed` (the notebook as UTF-8 JSON) and its `scores`, or `problem`: why it could
     not be graded, which is never a zero. `unanswered` says of each cell that the student was to
-    write whether it is untouched. `run` is what a person may want to know of the run, as plain
+    write whether it is untouched. `suspicions` are signs of tampering, for a person to judge.
+    `run` is what a person may want to know of the run, as plain
     data: see `grader.account_of`.
     """
 
@@ -25,6 +27,7 @@ class TopicGrade:
     unanswered: Mapping[str, bool] = field(default_factory=dict)
     executed: bytes = b""
     problem: str = ""
+    suspicions: tuple[Suspicion, ...] = ()
     run: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -50,6 +53,7 @@ class TopicGrade:
             "max_points": self.max_points,
             "problem": self.problem,
             "scores": [asdict(score) for score in self.scores],
+            "suspicions": [asdict(suspicion) for suspicion in self.suspicions],
             **self.run,
         }
 
@@ -76,6 +80,7 @@ class Grade:
             _fields(topic)
             | {
                 "scores": [_fields(score) for score in topic.scores],
+                "suspicions": [_fields(suspicion) for suspicion in topic.suspicions],
                 "executed": topic.executed.decode(),
             }
             for topic in self.topics
@@ -93,6 +98,7 @@ class Grade:
                 each["unanswered"],
                 each["executed"].encode(),
                 each["problem"],
+                tuple(Suspicion(**suspicion) for suspicion in each["suspicions"]),
                 each["run"],
             )
             for each in content["topics"]

@@ -75,7 +75,9 @@ def grading_progress(
 
 def grade_json(lines: Sequence[Line]) -> dict[str, Any]:
     """The summary as plain data."""
-    return {"counts": dict(counts(lines)), "submissions": [line.to_json() for line in lines]}
+    suspicious = sum(line.suspicious for line in lines)
+    totals = [*counts(lines).items(), ("suspicious", suspicious)]
+    return {"counts": dict(totals), "submissions": [line.to_json() for line in lines]}
 
 
 def proof_parts(proofs: Sequence[TopicProof]) -> Iterator[RenderableType]:
@@ -128,9 +130,25 @@ def grade_parts(lines: Sequence[Line], look: str) -> Iterator[RenderableType]:
             yield Text.assemble((f"{line.student}: ", "bold"), reason)
     if len(missed) > LONGEST_TABLE:
         yield Text(f"... and {len(missed) - LONGEST_TABLE} more; --json has them all.")
+    suspects = [line for line in lines if line.suspicious]
+    if suspects:
+        yield Text(
+            "\nSuspicious, for a person to judge; points count only what was proved:", style="bold"
+        )
+    for line in suspects[:LONGEST_TABLE]:
+        yield from _evidence(line)
+    if len(suspects) > LONGEST_TABLE:
+        yield Text(f"... and {len(suspects) - LONGEST_TABLE} more; --json has them all.")
     yield ""
     yield _totals(lines)
     yield Text(f"To look at one student's run: {look}")
+
+
+def _evidence(line: Line) -> Iterator[Text]:
+    for topic in line.topics:
+        for each in topic.suspicions:
+            where = f"{line.student}, {topic.topic}, cell {each.cell}: "
+            yield Text.assemble((where, "bold"), f"{each.kind}: {each.evidence}")
 
 
 def _points(lines: Sequence[Line]) -> Table:
@@ -161,6 +179,8 @@ def _totals(lines: Sequence[Line]) -> Table:
     for status, count in counts(lines).items():
         style = styles[status] if count else "dim"
         table.add_row(Text(status, style=style), Text(str(count), style=style))
+    if suspects := sum(line.suspicious for line in lines):
+        table.add_row(Text("suspicious", style="yellow"), Text(str(suspects), style="yellow"))
     return table
 
 

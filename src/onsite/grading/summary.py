@@ -7,19 +7,24 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from onsite.grading.outcome import Grade, TopicGrade
+from onsite.grading.result import Suspicion
 
 Status = Literal["graded", "already graded", "not graded"]
 
 
 @dataclass(frozen=True, slots=True)
 class TopicLine:
-    """One notebook: its points so far and at most, or the `problem` why it was not graded."""
+    """One notebook: its points so far and at most, or the `problem` why it was not graded.
+
+    `suspicions` are for a person to judge; the points count what was proved.
+    """
 
     topic: str
     points: float
     max_points: float
     needs_a_person: bool
     problem: str = ""
+    suspicions: tuple[Suspicion, ...] = ()
 
     @classmethod
     def of(cls, grade: TopicGrade) -> TopicLine:
@@ -58,7 +63,7 @@ class Line:
         return cls(
             content["student"],
             content["status"],
-            tuple(TopicLine(**topic) for topic in content["topics"]),
+            tuple(_topic_line(topic) for topic in content["topics"]),
             tuple(content["missing"]),
             content["problem"],
         )
@@ -68,10 +73,20 @@ class Line:
         return asdict(self)
 
     @property
+    def suspicious(self) -> bool:
+        """There are signs of tampering."""
+        return any(topic.suspicions for topic in self.topics)
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """Why something of it was not graded."""
         topics = (f"{topic.topic}: {topic.problem}" for topic in self.topics if topic.problem)
         return (self.problem,) if self.problem else tuple(topics)
+
+
+def _topic_line(content: Mapping[str, Any]) -> TopicLine:
+    suspicions = tuple(Suspicion(**each) for each in content["suspicions"])
+    return TopicLine(**{**content, "suspicions": suspicions})
 
 
 def counts(lines: Iterable[Line]) -> dict[Status, int]:
