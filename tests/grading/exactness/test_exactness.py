@@ -39,8 +39,8 @@ DIFFERENCES = {
     "twice": "a copied cell stops neither the batch nor the submission",
     "warns": "a warning on standard error is no zero",
 }
-#: And the submissions that show one more: a helper whose name the student took for something else is
-#: put back before a check that needs it.
+#: And the submissions that show one more: a helper whose name the student took for something else
+#: is put back before a check that needs it.
 SHADOWED = {"16-005": "found = !echo hello"}
 #: How many submissions are graded by stock nbgrader here and now.
 SAMPLE = {"00-ordinary": 4, "01-basics": 3, "16-interview": 3}
