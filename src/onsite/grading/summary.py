@@ -29,7 +29,14 @@ class TopicLine:
     @classmethod
     def of(cls, grade: TopicGrade) -> TopicLine:
         """The line for a grade."""
-        return cls(grade.topic, grade.points, grade.max_points, grade.needs_a_person, grade.problem)
+        return cls(
+            grade.topic,
+            grade.points,
+            grade.max_points,
+            grade.needs_a_person,
+            grade.problem,
+            grade.suspicions,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from types import CodeType, FunctionType, SimpleNamespace
 from typing import Any
 
 from onsite.grading.referee.constants import MARK, fill
+from onsite.grading.referee.doubts import doubts
 from onsite.grading.referee.line import Line, Message, NoiseError
 from onsite.grading.referee.owners import SCALARS, Owners, mro_of
 from onsite.grading.referee.plain import COMPARISONS, NotPlainError, decode, encode, is_number
@@ -466,9 +467,36 @@ def _code(text: str) -> CodeType:
     return code
 
 
-def _steps(operators: Any, operands: Any) -> list[tuple[Any, Any, Any, bool]]:
-    """What to evaluate in the run, in order: function, operands, whether it is the last."""
+def _steps(operators: Any, operands: Any) -> list[tuple[Any, Any, Any, Any, bool]]:
+    """What to evaluate in the run, in order: function, operands, doubts, whether it is the last."""
     return [
-        (OPERATORS[each], operands[place], operands[place + 1], place == len(operators) - 1)
+        (
+            OPERATORS[each],
+            operands[place],
+            operands[place + 1],
+            _doubts(each, operands[place], operands[place + 1]),
+            place == len(operators) - 1,
+        )
         for place, each in enumerate(operators)
     ]
+
+
+def _doubts(operator: str, left: Any, right: Any) -> list[tuple[Any, Any]]:
+    """Operands for which the comparison must not hold, if one of the two is plain data."""
+    if operator not in ("==", "in"):
+        return []
+    if operator == "==" and _is_plain(left):
+        return [(other, right) for other in doubts(left)]
+    if operator == "in" and _is_plain(left):
+        return [(other, right) for other in doubts(left)[:1]]
+    if _is_plain(right):
+        return [(left, other) for other in (doubts(right) if operator == "==" else doubts([]))]
+    return []
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        encode(value)
+    except (NotPlainError, RuntimeError):  # RuntimeError: another thread changes it
+        return False
+    return True

@@ -19,7 +19,7 @@ from onsite.grading.referee.apart import load_apart
 from onsite.grading.referee.constants import MARK
 from onsite.grading.referee.seal import snapshot
 
-_APART = ("constants", "bind", "plain", "line", "owners", "watch", "seal", "inside")
+_APART = ("constants", "bind", "plain", "line", "owners", "watch", "seal", "doubts", "inside")
 
 
 @dataclass(frozen=True, slots=True)

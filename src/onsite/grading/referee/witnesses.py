@@ -19,6 +19,7 @@ type_of: Any = None
 subclass: Any = None
 show: Any = None
 failure: Any = None
+anything: Any = None
 
 
 def compare(number: int, *operands: Any) -> Any:
@@ -26,8 +27,19 @@ def compare(number: int, *operands: Any) -> Any:
     box: list[Any] = [number, operands]
     audit(secret, "compare", box)
     steps, answer = box
-    for operate, left, right, last in steps:
+    for operate, left, right, doubts, last in steps:
         answer = operate(left, right)
+        for left_too, right_too in doubts:
+            try:
+                other = operate(left_too, right_too)
+                try:
+                    other = true(other)
+                except anything:  # an array has no truth
+                    other = true(other.all())
+            except anything:
+                other = False
+            if other:
+                raise failure("an object that equals whatever it is compared with proves nothing")
         if last or not answer:  # the last one may be an array, which has no truth
             return answer
     return answer
@@ -44,8 +56,19 @@ def guard(what: str, *operands: Any) -> Any:
     box: list[Any] = [what, operands]
     audit(secret, "guard", box)
     answer = None
-    for operate, left, right, last in box:
+    for operate, left, right, doubts, last in box:
         answer = operate(left, right)
+        for left_too, right_too in doubts:
+            try:
+                other = operate(left_too, right_too)
+                try:
+                    other = true(other)
+                except anything:  # an array has no truth
+                    other = true(other.all())
+            except anything:
+                other = False
+            if other:
+                raise failure("an object that equals whatever it is compared with proves nothing")
         if last or not answer:
             return answer
     return answer
