@@ -205,9 +205,7 @@ def _look_at(layout: Layout, name: str, student: Student, report: dict[str, Any]
     student.problem = "; ".join(
         filter(None, [report.get("problem", ""), *(topic["problem"] for topic in topics)])
     )
-    student.suspicions = [
-        each for where in (report, *topics) for each in where.get("suspicions", [])
-    ]
+    student.suspicions = report.get("suspicions", [])
     texts = [json.dumps(report)]
     executed = layout.autograded / name / MODULE / f"{TOPIC}.ipynb"
     if executed.is_file():
