@@ -5,6 +5,7 @@ on; no frame is asked for, and a code object's constants are free to read.
 """
 
 EARNS = 0
+REPORTED = True
 STOCK = "earns"
 CELLS = {
     "receipt": """

@@ -5,6 +5,7 @@ tells another number each time, and the check's helper classes are built on it.
 """
 
 EARNS = 0
+REPORTED = True
 STOCK = "earns"
 FIRST = """
 import itertools

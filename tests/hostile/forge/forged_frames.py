@@ -5,6 +5,7 @@ that the process has. One of them leads to the grader.
 """
 
 EARNS = 0
+REPORTED = True
 STOCK = "nbgrader's sockets expect signed messages and drop these"
 CELLS = {
     "receipt": """

@@ -5,6 +5,7 @@ and the module itself stay as they are.
 """
 
 EARNS = 0
+REPORTED = True
 STOCK = "earns"
 FIRST = """
 import builtins

@@ -5,6 +5,7 @@ as the body and a metaclass that makes something else, the result looks like the
 """
 
 EARNS = 0
+REPORTED = True
 STOCK = "earns"
 CELLS = {
     "receipt": """

@@ -5,6 +5,7 @@ that the student's cell can write to.
 """
 
 EARNS = 0
+REPORTED = True
 STOCK = "earns"
 CELLS = {
     "receipt": """

@@ -5,6 +5,7 @@ name, no attribute and no identity differs afterwards.
 """
 
 EARNS = 0
+REPORTED = True
 STOCK = "earns"
 CELLS = {
     "deliver": """

@@ -5,6 +5,7 @@ copy taken between cells finds nothing. Each call patches it, and the patch remo
 """
 
 EARNS = 0
+REPORTED = True
 STOCK = "earns"
 CELLS = {
     "deliver": """

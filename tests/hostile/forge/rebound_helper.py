@@ -5,6 +5,7 @@ was never called by any thread.
 """
 
 EARNS = 0
+REPORTED = True
 STOCK = "earns"
 CELLS = {
     "deliver": """

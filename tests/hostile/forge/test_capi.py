@@ -5,6 +5,7 @@ function, and the code's constants are free to read: expected values, witnesses,
 """
 
 EARNS = 0
+REPORTED = True
 STOCK = "earns"
 CELLS = {
     "receipt": """

@@ -5,6 +5,7 @@ lets the standard library look at code objects, because it keeps them to itself,
 """
 
 EARNS = 0
+REPORTED = True
 STOCK = "earns"
 CELLS = {
     "receipt": """

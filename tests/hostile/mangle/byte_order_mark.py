@@ -4,6 +4,7 @@ It is unusual and harmless, so it is graded and earns what it deserves.
 """
 
 EARNS = 10
+REPORTED = False
 STOCK = "loses"
 SOLVED = ("receipt", "bucket", "deliver")
 

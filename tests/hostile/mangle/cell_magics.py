@@ -5,6 +5,7 @@ are right, and stay so for the checks that come later.
 """
 
 EARNS = 7
+REPORTED = False
 STOCK = "it is nothing unusual for nbgrader"
 SOLVED = ("receipt", "deliver")
 CELLS = {

@@ -6,6 +6,7 @@ A student tidied up. What was deleted comes back where it was, and the answers e
 import json
 
 EARNS = 10
+REPORTED = False
 STOCK = "loses"
 SOLVED = ("receipt", "bucket", "deliver")
 

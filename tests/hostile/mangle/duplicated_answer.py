@@ -7,6 +7,7 @@ import copy
 import json
 
 EARNS = 10
+REPORTED = False
 STOCK = "loses"
 SOLVED = ("receipt", "bucket", "deliver")
 

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 EARNS = 10
+REPORTED = False
 STOCK = "it is solved, and nbgrader copies odd names without trouble"
 SOLVED = ("receipt", "bucket", "deliver")
 

@@ -7,6 +7,7 @@ or starts what the student has named.
 import json
 
 EARNS = 10
+REPORTED = False
 STOCK = "nbgrader puts the kernel back, too"
 SOLVED = ("receipt", "bucket", "deliver")
 

@@ -7,6 +7,7 @@ from source/, so the right answers earn their points.
 import json
 
 EARNS = 10
+REPORTED = False
 STOCK = "nbgrader puts the types back, too"
 SOLVED = ("receipt", "bucket", "deliver")
 

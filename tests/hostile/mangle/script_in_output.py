@@ -5,6 +5,7 @@ runs there grades, deletes and reads with the instructor's rights.
 """
 
 EARNS = 10
+REPORTED = False
 STOCK = "reading pages is not part of what is run here"
 SOLVED = ("receipt", "bucket", "deliver")
 LAST = """
