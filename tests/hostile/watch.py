@@ -12,26 +12,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import psutil
 from nbgrader.api import Gradebook
 from tests.hostile.arena import REPO
+from tests.hostile.bait import Canaries
 from tests.hostile.corpus import Attack, attacks
 from tests.hostile.course import (
     FULL,
@@ -44,15 +39,13 @@ from tests.hostile.course import (
     secrets_in,
     shown,
 )
+from tests.hostile.traces import files_left, live_in, processes_left
 
 from onsite.course.layout import Layout
 from onsite.grading.child import PR_SET_CHILD_SUBREAPER, prctl
 
-#: Every file that an attack plants has one of these in its name or in its text.
-MARK, MARKED = "hostile", re.compile(rb"# hostile|hostile = True")
 #: An honest student comes before, after, and behind every so many hostile ones.
 STRIDE = 8
-SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - where attacks plant files
 PLAIN_CONFIG = """\
 c = get_config()
 c.CourseDirectory.root = {root!r}
@@ -116,7 +109,7 @@ def judge(grader: str, seconds: float, batch: list[Attack], places: Places) -> V
     before = _fingerprints(layout)
     log, report, ended = _grade(grader, seconds, places)
     time.sleep(0.5)  # what means to come later
-    left = [*_processes_left(), *_files_left(places)]
+    left = [*processes_left(), *files_left(places)]
     disturbed = [ended] if ended else []
     disturbed += [f"{path} was changed" for path in _changed(before, _fingerprints(layout))]
     students = {name: Student() for name in [*honest, *(attack.id for attack in batch)]}
@@ -251,99 +244,6 @@ def _changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
     return sorted(
         name for name in before.keys() | after.keys() if before.get(name) != after.get(name)
     )
-
-
-def _processes_left() -> list[str]:
-    """What still runs; killed, since it was seen."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
-            found.append(f"process {process.name()} {' '.join(process.cmdline())[:200]}")
-            process.kill()
-    return found
-
-
-def _files_left(places: Places) -> list[str]:
-    """What an attack has planted: by name everywhere, by text outside of what was handed in."""
-    own = tuple(str(places.course / name) for name in ("submitted", "autograded", "feedback"))
-    base = str(places.course.parent)
-    found = []
-    for top in (base, *SHARED):
-        for folder, folders, files in os.walk(top):
-            if top in SHARED:
-                folders[:] = [each for each in folders if not base.startswith(f"{folder}/{each}")]
-            by_text = top == base and not folder.startswith(own)
-            found += [
-                f"file {folder}/{name}"
-                for name in (*files, *folders)
-                if MARK in name or (by_text and _has_mark(Path(folder, name)))
-            ]
-    return found
-
-
-def _has_mark(path: Path) -> bool:
-    try:
-        return path.is_file() and MARKED.search(path.read_bytes()) is not None
-    except OSError:
-        return False
-
-
-def live_in(page: Path) -> list[str]:
-    """What of a page would run, or call home, in the browser of whoever reads it."""
-    found: list[str] = []
-
-    class Reader(HTMLParser):
-        def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-            if tag in ("script", "iframe", "object", "embed", "base", "form"):
-                found.append(f"<{tag}>")
-            for name, value in attributes:
-                address = "".join((value or "").split()).lower()
-                if name.startswith("on") or address.startswith(
-                    ("javascript:", "file:", "data:text")
-                ):
-                    found.append(f"{name}={value!r}")
-
-    Reader().feed(page.read_text(encoding="utf-8", errors="replace"))
-    return found
-
-
-# --- bait -------------------------------------------------------------------------------------
-
-
-class Canaries:
-    """Secrets in a home folder, behind a port of this host's loopback, and in a unix socket."""
-
-    def __init__(self, home: Path) -> None:
-        for name in (".ssh/id_ed25519", ".netrc", ".config/credentials", "students.csv"):
-            path = home / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(SECRETS["home"], encoding="utf-8")
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.socket = f"grader-{os.getpid()}"
-        self._unix = socket.socket(socket.AF_UNIX)
-        self._unix.bind(f"\0{self.socket}")
-        self._unix.listen()
-
-    def __enter__(self) -> Canaries:
-        for listener, secret in ((self._listener, "network"), (self._unix, "socket")):
-            threading.Thread(target=_tell, args=(listener, SECRETS[secret]), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.close()
-        self._unix.close()
-
-
-def _tell(listener: socket.socket, secret: str) -> None:
-    """Tell everybody who calls."""
-    while True:
-        try:
-            caller, _ = listener.accept()
-        except OSError:
-            return
-        with caller, suppress(OSError):
-            caller.sendall(f"HTTP/1.0 200 OK\r\n\r\n{secret}\n".encode())
 
 
 if __name__ == "__main__":
