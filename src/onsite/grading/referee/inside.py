@@ -121,6 +121,7 @@ class Referee:
         self._handlers: dict[int, Any] = {}
         self._on_signal: Any = None
         self._traced = False
+        self._touched = True  # a cell has run behind which the seal was not looked at
         self._watch = Watch(owners, libraries, self._tell)
         # The events that mean the referee: of which cell's witnesses; -1 for its own functions.
         self._secrets: dict[str, int] = {}
@@ -217,6 +218,7 @@ class Referee:
         self._interrupted = False
         self._running = True
         if task["do"] in ("exit", "student"):
+            self._touched = True
             box[:] = [task["do"], task.get("source")]
             return
         self._make_ready(task)
@@ -251,8 +253,11 @@ class Referee:
         # Functions get their built-in functions from here when they are defined.
         self._students_builtins = self._namespace.get("__builtins__")
         self._namespace["__builtins__"] = {**self._builtins}
-        for name in self._seal.put_back():
-            self._watch.tell("patched", name, "")
+        self._seal.add(task["modules"])
+        if self._touched:
+            for name in self._seal.put_back():
+                self._watch.tell("patched", name, "")
+        self._touched = task["do"] != "check"  # after a check it is looked at
         for name in task["keeps"]:
             now = self._namespace.get(name)
             if name in self._kept and now is not self._kept[name]:
@@ -268,6 +273,7 @@ class Referee:
         if task["do"] != "student":
             self._namespace["__builtins__"] = self._students_builtins
             if task["do"] == "instructor":
+                self._seal.learn(task["modules"])
                 self._seal.add(task["modules"])
                 self._seal.accept()
                 for bound in task["binds"]:

@@ -98,16 +98,12 @@ class Program:
         code: it, with placeholders among its constants.
         assertions, comparisons: by the number that its witnesses are called with.
         binds: the global names that it binds.
-        uses: the global names that it reads.
-        modules: what it imports, by dotted name.
     """
 
     code: types.CodeType
     assertions: tuple[Assertion, ...]
     comparisons: tuple[Comparison, ...]
     binds: frozenset[str]
-    uses: frozenset[str]
-    modules: frozenset[str]
 
 
 @lru_cache(maxsize=2_000)
@@ -142,6 +138,13 @@ def bound_by(source: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=2_000)
+def imported_by(source: str) -> frozenset[str]:
+    """The modules that a cell imports, by dotted name."""
+    text = plain_python(source)
+    return frozenset() if text is None else frozenset(_modules(_parse(text, "<cell>")))
+
+
+@lru_cache(maxsize=2_000)
 def set_globally(source: str) -> frozenset[str]:
     """The global names that functions of a cell rebind."""
     text = plain_python(source)
@@ -169,8 +172,6 @@ def instrument(
         return None
     tree = _parse(text, name)
     binds = frozenset(_bound(tree))
-    uses = frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
-    modules = frozenset(_modules(tree))
     writer = _Writer(name, own | binds | _local_names(tree), check=canaries is not None)
     tree = writer.rewrite(tree, quiet=source.rstrip().endswith(";"))
     if canaries is not None:
@@ -180,8 +181,6 @@ def instrument(
         tuple(writer.assertions),
         tuple(writer.comparisons),
         binds,
-        uses,
-        modules,
     )
 
 
@@ -406,7 +405,7 @@ class _Writer(ast.NodeTransformer):
 
 
 def make_canaries(seed: str) -> Canaries:
-    """Some comparisons that come to different things, by every way that an assertion can go."""
+    """Two comparisons that come to different things, each by a way that assertions go."""
     chance = random.Random(seed)  # noqa: S311 - the seed is the secret
     one, other = chance.sample(range(1_000_000), 2)
     kinds = ["int", "str", "list", "dict"]
@@ -415,10 +414,11 @@ def make_canaries(seed: str) -> Canaries:
         right = one if value else other
         kind = chance.choice(kinds)
         wanted = kind if value else chance.choice([each for each in kinds if each != kind])
-        made += [
-            (f"abs({-one}) == {right}", value),  # decided by the referee
-            (f"type({kind}()) is {wanted}", value),  # decided in the run
+        ways = [
+            f"abs({-one}) == {right}",  # decided by the referee
+            f"type({kind}()) is {wanted}",  # decided in the run
         ]
+        made.append((chance.choice(ways), value))
     chance.shuffle(made)
     return tuple(made)
 
@@ -544,3 +544,5 @@ def _modules(tree: ast.Module) -> Iterator[str]:
                 yield from (alias.name for alias in node.names)
             case ast.ImportFrom(module=str(name), level=0):
                 yield name
+                # A name that comes from a package may be a module of it.
+                yield from (f"{name}.{alias.name}" for alias in node.names)

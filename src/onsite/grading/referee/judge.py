@@ -12,6 +12,7 @@ from typing import Any, Literal
 from onsite.grading.referee.instrument import (
     Program,
     bound_by,
+    imported_by,
     instrument,
     make_canaries,
     needs_ipython,
@@ -25,7 +26,7 @@ Role = Literal["student", "instructor", "check"]
 
 _NOT_PROVED = "NotProvedError"
 #: Some that nobody can foretell; few, because a cell is compiled with each.
-_CANARIES = [make_canaries(secrets.token_hex(8)) for _ in range(6)]
+_CANARIES = [make_canaries(secrets.token_hex(8)) for _ in range(8)]
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le,
     ">": operator.gt, ">=": operator.ge, "is": operator.is_, "is not": operator.is_not,
@@ -72,6 +73,7 @@ class Judge:
         # A name that a cell binds need not be the built-in function of that name.
         self._own = parts.exercises.union(*map(bound_by, own))
         self._keeps = sorted(self._own.difference(parts.exercises, *map(set_globally, own)))
+        self._modules = sorted(frozenset().union(*map(imported_by, own)))
         self.suspicions: list[Suspicion] = []
         self._index = -1
         self._sources = sources
@@ -97,7 +99,7 @@ class Judge:
             "comparisons": [comparison.open for comparison in program.comparisons],
             "binds": sorted(program.binds),
             "keeps": self._keeps,
-            "modules": sorted(program.modules),
+            "modules": self._modules,
             "secret": f"onsite.{secrets.token_hex(16)}",
         }
         return Hearing(role, message, program)

@@ -7,123 +7,175 @@ a module may change. Everything is compared by identity, which asks no object fo
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from types import (
-    BuiltinFunctionType,
-    FunctionType,
-    MethodType,
-    ModuleType,
-)
+from _operator import is_
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 _CALLED = (FunctionType, BuiltinFunctionType, MethodType, type, ModuleType)
 #: Attributes that are there to be set.
 _OPEN = frozenset(("excepthook", "unraisablehook", "displayhook", "breakpointhook", "__builtins__"))
-#: Modules whose classes are sealed too.
-CORE = (
-    "asyncio", "asyncio.base_events", "asyncio.events", "asyncio.locks", "asyncio.queues",
-    "asyncio.runners", "asyncio.taskgroups", "asyncio.tasks", "asyncio.timeouts", "bisect",
-    "builtins", "collections", "collections.abc", "concurrent.futures", "contextlib", "copy",
-    "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "heapq", "io",
-    "itertools", "json", "json.decoder", "json.encoder", "logging", "math", "numbers", "operator",
-    "pickle", "queue", "random", "re", "statistics", "string", "threading", "time", "typing",
-    "unittest.mock", "uuid",
+#: Sealed in every run; what the notebook's own instructor's cells import comes on top.
+BASE = (
+    "builtins", "collections", "contextlib", "functools", "itertools", "json", "math", "operator",
+    "random", "re", "threading", "time",
 )  # fmt: skip
+#: Modules whose classes are sealed with them.
+CORE = (
+    *BASE, "asyncio", "bisect", "collections.abc", "concurrent.futures", "copy", "dataclasses",
+    "datetime", "decimal", "enum", "fractions", "heapq", "io", "json.decoder", "json.encoder",
+    "logging", "numbers", "pickle", "queue", "statistics", "string", "typing", "unittest.mock",
+    "uuid",
+)  # fmt: skip
+#: What stands behind a module: `asyncio.run` is patched in `asyncio.runners` as well.
+_BEHIND = {
+    "asyncio": (
+        "asyncio.base_events", "asyncio.events", "asyncio.locks", "asyncio.queues",
+        "asyncio.runners", "asyncio.taskgroups", "asyncio.tasks", "asyncio.timeouts",
+    ),
+    "json": ("json.decoder", "json.encoder"),
+    "unittest": ("unittest.mock",),
+    "queue": ("_queue",),
+}  # fmt: skip
 _missing = object()
+_namespace = type.__dict__["__dict__"].__get__
 _HEAP_TYPE = 1 << 9
+
+
+class _Space:
+    """The attributes of one module or class, or the modules themselves.
+
+    Args:
+        label: what it is called, followed by the name of an attribute.
+        space: where the attributes are.
+        had: those that were there.
+        put: sets one.
+    """
+
+    __slots__ = ("label", "names", "put", "space", "values")
+
+    def __init__(
+        self,
+        label: str,
+        space: Mapping[str, Any],
+        had: Mapping[str, Any],
+        put: Callable[[str, Any], None],
+    ) -> None:
+        self.label = label
+        self.space = space
+        self.names, self.values = tuple(had), tuple(had.values())
+        self.put = put
+
+    def is_intact(self) -> bool:
+        """Whether all of them are what they were; at the speed of C, since it is asked often."""
+        return all(map(is_, map(self.space.get, self.names), self.values))
+
+    def restore(self) -> Iterator[str]:
+        """Put back what was changed; the names of that."""
+        for name, value in zip(self.names, self.values, strict=True):
+            if self.space.get(name, _missing) is not value:
+                self.put(name, value)
+                yield f"{self.label}{name}"
 
 
 class Seal:
     """What was sealed, and how to put it back.
 
-    It is made before the fork: copying all of this would touch, and so copy, much memory.
-
     Args:
         modules: by name, the module and what it had.
-        classes: a class and what it had.
+        classes: by the name of their module, the classes and what they had.
     """
 
     def __init__(
         self,
-        modules: dict[str, tuple[ModuleType, Mapping[str, Any]]],
-        classes: dict[type, Mapping[str, Any]],
+        modules: Mapping[str, tuple[ModuleType, Mapping[str, Any]]],
+        classes: Mapping[str, Mapping[type, Mapping[str, Any]]],
     ) -> None:
-        self._modules = modules
-        self._classes = classes
-        self._sealed = {name for name in CORE if name in modules}
-        self._sealed |= {name for name in modules if name.partition(".")[0] == "onsite"}
+        self._modules = dict(modules)
+        self._classes = dict(classes)
+        self._loaded: dict[str, ModuleType] = {}
+        self._spaces: dict[object, _Space] = {}
         self._meta_path, self._path_hooks = [*sys.meta_path], [*sys.path_hooks]
+        self.add(BASE)
 
-    def add(self, names: list[str]) -> None:
-        """Seal modules that an instructor's cell has imported as well."""
+    def add(self, names: Iterable[str]) -> None:
+        """Seal modules as well, as they were when they were first seen."""
+        for name in names:
+            for each in (name, *_BEHIND.get(name, ())):
+                if each in self._modules and each not in self._loaded:
+                    self._seal(each)
+
+    def learn(self, names: Iterable[str]) -> None:
+        """See modules for the first time that an instructor's cell has imported."""
         for name in names:
             module = sys.modules.get(name)
             if name not in self._modules and type(module) is ModuleType:
                 self._modules[name] = module, dict(vars(module))
-                self._classes.update(_classes(name, vars(module)))
-            if name in self._modules:
-                self._sealed.add(name)
+                self._classes[name] = dict(_classes(name, vars(module)))
+
+    def _seal(self, name: str) -> None:
+        module, had = self._modules[name]
+        self._loaded[name] = module
+        called = {each: value for each, value in had.items() if _counts(each, value)}
+        space = module.__dict__
+        self._spaces[name] = _Space(f"{name}.", space, called, space.__setitem__)
+        for kind, members in self._classes.get(name, {}).items():
+            label = f"{kind.__module__}.{kind.__qualname__}."
+            put = partial(type.__setattr__, kind)
+            self._spaces[kind] = _Space(label, _namespace(kind), members, put)
 
     def put_back(self) -> list[str]:
         """Undo what was changed; the names of what it was."""
-        changed = []
-        for name in self._sealed:
-            module, had = self._modules[name]
+        changed: list[str] = []
+        for space in self._spaces.values():
+            if not space.is_intact():
+                changed += space.restore()
+        for name, module in self._loaded.items():
             if sys.modules.get(name) is not module:
-                changed.append(f"sys.modules[{name!r}]")
                 sys.modules[name] = module
-            space = module.__dict__
-            for attribute, value in had.items():
-                if space.get(attribute, _missing) is not value and _counts(attribute, value):
-                    changed.append(f"{name}.{attribute}")
-                    space[attribute] = value
-        for kind, had in self._classes.items():
-            space = type.__dict__["__dict__"].__get__(kind)
-            for attribute, value in had.items():
-                if space.get(attribute, _missing) is not value:
-                    changed.append(f"{kind.__module__}.{kind.__qualname__}.{attribute}")
-                    type.__setattr__(kind, attribute, value)
+                changed.append(f"sys.modules[{name!r}]")
         finders: list[tuple[list[Any], list[Any]]] = [
             (sys.meta_path, self._meta_path),
             (sys.path_hooks, self._path_hooks),
         ]
         for now, was in finders:
-            if len(now) != len(was) or any(a is not b for a, b in zip(now, was, strict=False)):
+            if len(now) != len(was) or not all(map(is_, now, was)):
                 now[:] = was
         return changed
 
     def accept_builtins(self) -> None:
         """What the run's own start has changed, which is nothing else, is meant to be so."""
-        module, _ = self._modules["builtins"]
-        self._modules["builtins"] = module, dict(vars(module))
+        self._accept(self._spaces["builtins"])
 
     def accept(self) -> None:
         """What an instructor's cell has changed is meant to be so."""
-        for name in self._sealed:
-            module, had = self._modules[name]
-            if any(module.__dict__.get(a, _missing) is not v for a, v in had.items()):
-                self._modules[name] = module, dict(vars(module))
-        for kind, had in self._classes.items():
-            space = type.__dict__["__dict__"].__get__(kind)
-            if any(space.get(a, _missing) is not v for a, v in had.items()):
-                self._classes[kind] = {a: space[a] for a in had if a in space}
+        for space in self._spaces.values():
+            if not space.is_intact():
+                self._accept(space)
+
+    def _accept(self, space: _Space) -> None:
+        had = {name: space.space[name] for name in space.names if name in space.space}
+        space.names, space.values = tuple(had), tuple(had.values())
 
 
 def _counts(attribute: str, value: object) -> bool:
     return isinstance(value, _CALLED) and attribute not in _OPEN
 
 
-def snapshot() -> tuple[dict[str, Any], dict[type, dict[str, Any]]]:
+def snapshot() -> tuple[dict[str, Any], dict[str, dict[type, dict[str, Any]]]]:
     """Everything that is loaded now, for `Seal`."""
     modules = {
         name: (module, dict(vars(module)))
         for name, module in sys.modules.items()
         if type(module) is ModuleType
     }
-    classes: dict[type, dict[str, Any]] = {}
-    for name in modules:
-        if name in CORE or name == "onsite.stage":
-            classes.update(_classes(name, modules[name][1]))
+    behind = {each for names in _BEHIND.values() for each in names}
+    classes = {
+        name: dict(_classes(name, space))
+        for name, (_, space) in modules.items()
+        if name in CORE or name in behind or name == "onsite.stage"
+    }
     return modules, classes
 
 
