@@ -436,6 +436,86 @@ def square(x):
         "def square(x): return All()",
         check="assert square(3) == 9",
     ),
+    "module patched for a moment": Attack(
+        "import math\nreal = math.isclose\ndef lie(*a, **k):\n    math.isclose = real\n"
+        "    return True\ndef square(x):\n    math.isclose = lie\n    return 1",
+        check="assert math.isclose(square(1.5), 2.25)",
+    ),
+    "helper replaced for a moment": Attack(
+        "real = refuses\ndef lie(*a):\n    globals()['refuses'] = real\n    return False\n"
+        "def square(x):\n    globals()['refuses'] = lie\n    return 1 / 0",
+        check="try:\n    square(3)\nexcept ZeroDivisionError:\n    pass\n"
+        "assert not refuses(ZeroDivisionError, lambda: square(2))",
+    ),
+    "an exception by another name": Attack(
+        "ValueError = Exception\ndef square(x): raise KeyError",
+        check="try:\n    square(3)\nexcept ValueError:\n    pass\n"
+        "else:\n    raise AssertionError('accepted')",
+    ),
+    "built-in functions of a helper": Attack(
+        WRONG
+        + "for name in ('sum', '__import__', '__build_class__', 'AssertionError'):\n"
+        + "    verify.__builtins__[name] = lambda *a: True",
+        check="verify(square)",
+        suspicion="patched",
+    ),
+    "an event loop that does nothing": Attack(
+        """
+import asyncio
+class Lazy(asyncio.SelectorEventLoop):
+    def run_until_complete(self, future):
+        if asyncio.iscoroutine(future) or "turn" not in repr(future):
+            return super().run_until_complete(future)
+        future.cancel()
+loop = asyncio.get_running_loop()
+loop.__class__ = Lazy
+def square(x): return 1
+""",
+        suspicion="breach",
+    ),
+    "a description of errors that lies": Attack(
+        """
+import sys
+for module in [*sys.modules.values()]:
+    if hasattr(module, "text_of"):
+        module.text_of = lambda error: ""
+    if hasattr(module, "describe"):
+        module.describe.__code__ = (lambda error: ("", "", [])).__code__
+"""
+        + WRONG
+    ),
+    "a collector's callback": Attack(
+        "import gc, sys\ngc.callbacks.append(lambda *a: sys._getframe(1))\n"
+        "def square(x):\n    gc.collect()\n    return x + 1",
+        suspicion="breach",
+    ),
+    "a weak reference's callback": Attack(
+        "import sys, weakref\nclass A: pass\n"
+        "def square(x):\n    a = A()\n    r = weakref.ref(a, lambda r: sys._getframe(1))\n"
+        "    del a\n    return x + 1",
+        suspicion="breach",
+    ),
+    "monitoring": Attack(
+        """
+import sys
+seen = []
+if hasattr(sys, "monitoring"):
+    events = sys.monitoring.events
+    sys.monitoring.use_tool_id(3, "x")
+    sys.monitoring.register_callback(3, events.PY_START, lambda code, at: seen.append(code))
+def square(x):
+    if hasattr(sys, "monitoring"):
+        sys.monitoring.set_events(3, sys.monitoring.events.PY_START)
+    return 9 if any("onsite" in str(code.co_consts) for code in seen) else 1
+"""
+    ),
+    "profiler": Attack(
+        "import cProfile\np = cProfile.Profile()\ndef square(x):\n    p.enable()\n    return 1",
+        suspicion="breach",
+    ),
+    "at exit": Attack(
+        "import atexit, os\natexit.register(os._exit, 0)\n" + WRONG,
+    ),
 }
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 #: A constant that begins with this stands for an object that the run puts in its place.
 MARK = b"\0onsite\0"
+#: And with this, for what the notebook's names have when the cell begins.
+GIVEN = MARK + b"given."
 
 
 def fill(code: CodeType, objects: Mapping[bytes, Any]) -> CodeType:

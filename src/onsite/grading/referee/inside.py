@@ -22,7 +22,7 @@ from os import _exit, getpid, read, write
 from types import CodeType, FunctionType, SimpleNamespace
 from typing import Any
 
-from onsite.grading.referee.constants import MARK, fill
+from onsite.grading.referee.constants import GIVEN, MARK, fill
 from onsite.grading.referee.doubts import doubts
 from onsite.grading.referee.line import Line, Message, NoiseError
 from onsite.grading.referee.owners import SCALARS, Owners, mro_of
@@ -101,6 +101,7 @@ class Referee:
         self._builtins = builtins
         self._constants = {MARK + b"builtins." + n.encode(): v for n, v in builtins.items()}
         self._students_builtins: Any = None
+        self._given_builtins: list[dict[str, Any]] = []  # each cell's, which its functions keep
         self._owners = owners
         self._seal = seal
         self._bind = bind
@@ -228,7 +229,8 @@ class Referee:
         witnesses = self._bind(secret)
         for witness in witnesses.values():
             self._owners.own_code(self._watch.code_of(witness))
-        code = fill(_code(task["code"]), self._constants | witnesses)
+        constants = _Constants(self._kept, self._constants | witnesses)
+        code = fill(_code(task["code"]), constants)
         self._owners.own_code(code)
         box[:] = ["instructor", FunctionType(code, self._namespace)]
         self._watch.checking = task["do"] == "check"
@@ -252,7 +254,15 @@ class Referee:
         _alarm(0)
         # Functions get their built-in functions from here when they are defined.
         self._students_builtins = self._namespace.get("__builtins__")
-        self._namespace["__builtins__"] = {**self._builtins}
+        for given in self._given_builtins:
+            if len(given) != len(self._builtins) or not all(
+                map(_operator.is_, map(given.get, self._builtins), self._builtins.values())
+            ):
+                given.clear()
+                given.update(self._builtins)
+                self._watch.tell("patched", "built-in functions of an instructor's cell", "")
+        self._given_builtins.append({**self._builtins})
+        self._namespace["__builtins__"] = self._given_builtins[-1]
         self._seal.add(task["modules"])
         if self._touched:
             for name in self._seal.put_back():
@@ -465,6 +475,34 @@ class Referee:
             except (OSError, NoiseError, ValueError):
                 _exit(BROKEN)
         raise AssertionError("not reached")
+
+
+class _Constants(dict[bytes, Any]):
+    """What takes the place of a cell's placeholders; `kept` is what instructor's cells defined."""
+
+    def __init__(self, kept: dict[str, Any], known: dict[bytes, Any]) -> None:
+        super().__init__(known)
+        self._kept = kept
+
+    def __missing__(self, key: bytes) -> Any:
+        if not key.startswith(GIVEN):
+            raise KeyError(key)
+        name, _, attribute = key.removeprefix(GIVEN).decode().partition(".")
+        try:
+            value = self._kept[name]
+            return getattr(value, attribute) if attribute else value
+        except (KeyError, AttributeError) as error:
+            absent = error if attribute else NameError(f"name {name!r} is not defined")
+            return _raiser(absent)
+
+
+def _raiser(error: Exception) -> Callable[..., Any]:
+    """What is called in place of something that is not there."""
+
+    def absent(*_: object, **__: object) -> Any:
+        raise error
+
+    return absent
 
 
 def _code(text: str) -> CodeType:

@@ -23,7 +23,7 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from onsite.grading.referee.constants import MARK
+from onsite.grading.referee.constants import GIVEN, MARK
 from onsite.grading.referee.plain import NotPlainError, encode
 
 #: Built-in names that may become constants: not `super`, which the compiler looks for by its
@@ -154,9 +154,33 @@ def set_globally(source: str) -> frozenset[str]:
     )
 
 
+@lru_cache(maxsize=2_000)
+def defined_by(source: str) -> frozenset[tuple[str, bool]]:
+    """What a cell defines or imports at its top level: the name, and whether it is a module."""
+    text = plain_python(source)
+    found: set[tuple[str, bool]] = set()
+    for node in () if text is None else _parse(text, "<cell>").body:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                found.add((node.name, False))
+            case ast.ImportFrom():
+                found |= {(alias.asname or alias.name, False) for alias in node.names}
+            case ast.Import():
+                found |= {
+                    (alias.asname or alias.name, True)
+                    for alias in node.names
+                    if alias.asname or "." not in alias.name
+                }
+    return frozenset(found)
+
+
 @lru_cache(maxsize=500)
 def instrument(
-    source: str, name: str, own: frozenset[str], canaries: Canaries | None
+    source: str,
+    name: str,
+    own: frozenset[str],
+    canaries: Canaries | None,
+    given: frozenset[tuple[str, bool]] = frozenset(),
 ) -> Program | None:
     """Compile an instructor's cell; None if it is no Python.
 
@@ -166,13 +190,17 @@ def instrument(
         own: names that the exercises or instructor's cells bind, so that they need not be the
             built-in functions of that name.
         canaries: for a cell that is graded, whose literals and messages are withheld.
+        given: what earlier cells of the instructor's define, as `defined_by` has it. What an
+            assertion calls by such a name is fixed when the cell begins.
     """
     text = plain_python(source)
     if text is None:
         return None
     tree = _parse(text, name)
     binds = frozenset(_bound(tree))
-    writer = _Writer(name, own | binds | _local_names(tree), check=canaries is not None)
+    local = binds | _local_names(tree)
+    given = frozenset(each for each in given if each[0] not in local)
+    writer = _Writer(name, own | local, given, check=canaries is not None)
     tree = writer.rewrite(tree, quiet=source.rstrip().endswith(";"))
     if canaries is not None:
         writer.add_canaries(tree, canaries)
@@ -199,11 +227,19 @@ def _compile(tree: ast.Module | ast.Expression, name: str) -> types.CodeType:
 class _Writer(ast.NodeTransformer):
     """Rewrites one cell."""
 
-    def __init__(self, name: str, taken: frozenset[str], *, check: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        taken: frozenset[str],
+        given: frozenset[tuple[str, bool]],
+        *,
+        check: bool,
+    ) -> None:
         self.assertions: list[Assertion] = []
         self.comparisons: list[Comparison] = []
         self._name = name
         self._taken = taken
+        self._given = given
         self._check = check
         self._in_test = False
         self._conditions = 0
@@ -343,6 +379,8 @@ class _Writer(ast.NodeTransformer):
     def _visit_condition(self, node: ast.AST) -> ast.AST:
         self._conditions += 1
         node = self.generic_visit(node)
+        if isinstance(node, ast.ExceptHandler) and node.type is not None:
+            node.type = self._fixed(node.type)
         self._conditions -= 1
         return node
 
@@ -386,11 +424,24 @@ class _Writer(ast.NodeTransformer):
 
     def _visit_call(self, node: ast.Call) -> ast.AST:
         node = self.generic_visit(node)  # type: ignore[assignment]
-        node.func = self._fixed(node.func)
+        node.func = self._fixed(self._given_as(node.func))
         node.args = [self._fixed(argument) for argument in node.args]
         for keyword in node.keywords:
             keyword.value = self._fixed(keyword.value)
         return node
+
+    def _given_as(self, node: ast.expr) -> ast.expr:
+        """What an assertion calls, as a constant if an earlier cell defines it."""
+        match node:
+            case ast.Name(id=name) if self._in_test and (name, False) in self._given:
+                place = name
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if (
+                self._in_test and (name, True) in self._given
+            ):
+                place = f"{name}.{attribute}"
+            case _:
+                return node
+        return ast.copy_location(ast.Constant(GIVEN + place.encode()), node)
 
     def _fixed(self, node: ast.expr) -> ast.expr:
         """A built-in function or class by name, or a tuple of them, as a constant."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import marshal
 import operator
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from onsite.grading.referee.instrument import (
     Program,
     bound_by,
+    defined_by,
     imported_by,
     instrument,
     make_canaries,
@@ -73,6 +75,10 @@ class Judge:
         # A name that a cell binds need not be the built-in function of that name.
         self._own = parts.exercises.union(*map(bound_by, own))
         self._keeps = sorted(self._own.difference(parts.exercises, *map(set_globally, own)))
+        self._definitions = _definitions(
+            {index: sources[index] for index in sorted(self._roles) if index in sources},
+            set(self._keeps),
+        )
         self._modules = sorted(frozenset().union(*map(imported_by, own)))
         self.suspicions: list[Suspicion] = []
         self._index = -1
@@ -88,7 +94,8 @@ class Judge:
         if role == "check" or (role == "instructor" and not needs_ipython(source)):
             name = f"<{role} {index}>"
             canaries = secrets.choice(_CANARIES) if role == "check" else None
-            program = instrument(source, name, self._own, canaries)
+            given = frozenset(each for each, at in self._definitions.items() if at < index)
+            program = instrument(source, name, self._own, canaries, given)
         if program is None:
             return Hearing(role, {"do": "student", "source": source}, None)
         self._programs[index] = program
@@ -178,6 +185,17 @@ class Judge:
     def _counts_as_false(self, cell: int, number: int, held: bool) -> bool:
         assertion = self._programs[cell].assertions[number]
         return not (held or assertion.guarded or assertion.canary is not None)
+
+
+def _definitions(sources: Mapping[int, str], keeps: Collection[str]) -> dict[tuple[str, bool], int]:
+    """What instructor's cells define, with the place of the cell, if only one binds the name."""
+    binders = Counter(name for source in sources.values() for name in bound_by(source))
+    return {
+        (name, is_module): place
+        for place, source in sources.items()
+        for name, is_module in defined_by(source)
+        if binders[name] == 1 and name in keeps
+    }
 
 
 def explained(name: str, text: str, ended: Message | None) -> tuple[str, ...]:
