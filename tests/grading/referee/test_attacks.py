@@ -516,6 +516,11 @@ def square(x):
     "at exit": Attack(
         "import atexit, os\natexit.register(os._exit, 0)\n" + WRONG,
     ),
+    "credit that is no number": Attack(
+        "class Full:\n    def __repr__(self): return 'full'\n"
+        "    def __truediv__(self, other): return self\ndef square(x): return Full()",
+        check="square(3) / 4",
+    ),
 }
 
 

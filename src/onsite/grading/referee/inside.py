@@ -26,7 +26,14 @@ from onsite.grading.referee.constants import GIVEN, MARK, fill
 from onsite.grading.referee.doubts import doubts
 from onsite.grading.referee.line import Line, Message, NoiseError
 from onsite.grading.referee.owners import SCALARS, Owners, mro_of
-from onsite.grading.referee.plain import COMPARISONS, NotPlainError, decode, encode, is_number
+from onsite.grading.referee.plain import (
+    COMPARISONS,
+    NotPlainError,
+    as_base,
+    decode,
+    encode,
+    is_number,
+)
 from onsite.grading.referee.seal import Seal
 from onsite.grading.referee.watch import Watch
 
@@ -119,6 +126,7 @@ class Referee:
         self._answers: dict[tuple[int, int, str], bool] = {}
         self._reached: set[tuple[int, int, bool]] = set()
         self._result: Any = None
+        self._odd = False  # it is something of the student's instead of a number
         self._handlers: dict[int, Any] = {}
         self._on_signal: Any = None
         self._traced = False
@@ -215,7 +223,7 @@ class Referee:
             _exit(BROKEN)
         task = self._task = self._receive()
         self._reached.clear()
-        self._result = None
+        self._result, self._odd = None, False
         self._interrupted = False
         self._running = True
         if task["do"] in ("exit", "student"):
@@ -305,6 +313,7 @@ class Referee:
                 "trace": trace,
                 "reached": sorted(self._reached),
                 "result": self._result,
+                "odd": self._odd,
                 "patched": changed,
             }
         )
@@ -417,8 +426,15 @@ class Referee:
 
     def _take_result(self, cell: int, box: list[Any]) -> None:
         (value,) = box
-        if self._task["do"] == "check" and cell == self._task["cell"] and is_number(value):
-            self._result = value
+        if self._task["do"] == "check" and cell == self._task["cell"]:
+            with_base = value
+            if self._owners.is_students(type(value)):
+                try:
+                    with_base = as_base(value)
+                except NotPlainError:
+                    self._odd = True
+            if is_number(with_base):
+                self._result = with_base
         # What an instructor's cell comes to is shown; what a check comes to is its credit.
         box[:] = [value] if self._task["do"] == "instructor" and value is not None else []
 

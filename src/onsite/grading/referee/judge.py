@@ -162,6 +162,8 @@ class Judge:
         if ended["patched"]:
             changed = ", ".join(ended["patched"][:3])
             return _NOT_PROVED, f"{changed} was replaced while the check ran"
+        if ended["odd"]:
+            return _NOT_PROVED, "the check ended in an object of the student's and not in a number"
         if hearing.program is None:
             return _NOT_PROVED, "this check needs IPython, and so proves nothing"
         assertions = hearing.program.assertions

@@ -60,7 +60,7 @@ _MODULES = frozenset((
 ))  # fmt: skip
 _MEMORY = frozenset((
     "ctypes.string_at", "ctypes.wstring_at", "ctypes.cdata", "ctypes.PyObj_FromPtr",
-    "ctypes.call_function", "ctypes.cdata/buffer", "ctypes.memoryview_at",
+    "ctypes.memoryview_at",
 ))  # fmt: skip
 _TRACERS = frozenset(("sys.settrace", "sys.setprofile", "sys.monitoring.register_callback"))
 
