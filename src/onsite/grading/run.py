@@ -133,7 +133,7 @@ class Run:
             "memory_bytes": limits.memory_bytes,
             "cpu_seconds": limits.cpu_seconds + spare,
             "processes": self._zygote.processes(limits.processes),
-            "open_files": limits.open_files,
+            "open_files": self._zygote.open_files(limits.open_files),
             "file_bytes": limits.file_bytes,
             "seed": self._seed,
         }

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import resource
 import secrets
 import shutil
 import socket
@@ -41,6 +42,8 @@ KEPT_VARIABLES = (
     "VIRTUAL_ENV",
 )
 
+#: How many descriptors a grading process would like to have.
+DESCRIPTORS = 1 << 16
 #: How long the warm process may take to start, in seconds.
 START_SECONDS = 120.0
 
@@ -58,6 +61,7 @@ class WarmProcess:
         self.sandboxed = sandbox is not None
         self._folder = None if sandbox else _new_folder()
         self._running = 0 if sandbox else _count_processes()
+        self._descriptors = _raise_descriptors()
         self._token = secrets.token_hex(16)
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -127,6 +131,15 @@ class WarmProcess:
         if self.sandboxed:  # nobody else has the run's account, but its init
             return more + 1
         return self._running + more if self._running else 0
+
+    def open_files(self, wanted: int) -> int:
+        """How many descriptors a run may have, who would like to have so many.
+
+        Each run gets descriptors from this process by a socket. The system lets nobody send more
+        while the same user has sent too many that are not received yet; too many is what the sender
+        itself may have. So a run, which may be the same user, must be allowed fewer.
+        """
+        return min(wanted, self._descriptors // 2)
 
     def fork(self, order: Mapping[str, Any], descriptors: list[int]) -> int:
         """Start a run, which gets the other ends of its channels; its number."""
@@ -208,6 +221,16 @@ def _kept_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if name in KEPT_VARIABLES or name.startswith("ONSITE_")
     }
+
+
+def _raise_descriptors() -> int:
+    """Let this process have as many descriptors as it may; how many that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
 
 
 def _count_processes() -> int:

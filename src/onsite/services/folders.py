@@ -81,7 +81,8 @@ def _usable(path: Path) -> Path:
         raise PermissionError(0, "the account nobody, which servers run as, cannot reach it")
     for name in ("servers", "templates", "programs", "packages"):
         (path / name).mkdir(mode=mode, exist_ok=True)
-        (path / name).chmod(mode)
+        if not (path / name).is_symlink():  # one made by a sandbox, to what is shared by runs
+            (path / name).chmod(mode)
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -18,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.grading.notebooks import notebook
-from tests.grading.sandbox.ordinary import OrdinaryUser
+from tests.grading.sandbox.ordinary import OrdinaryUser, start
 
 from onsite.grading.result import RunResult
 from onsite.grading.runner import Runner
@@ -515,3 +516,51 @@ def test_nothing_outlives_a_kill(victim: str, tmp_path: Path) -> None:
         else:
             raise AssertionError(f"{process} is left")
     assert list(tmp_path.iterdir()) == []
+
+
+FLOOD = """
+import os, socket
+socket.setdefaulttimeout(1)
+null, kept = os.open("/dev/null", os.O_RDONLY), []
+try:
+    while True:
+        ends = socket.socketpair()
+        kept.append(ends)
+        for _ in range(10):
+            socket.send_fds(ends[0], [b"x"], [null] * 200)
+except OSError as error:
+    print(error.errno, len(kept))
+"""
+
+TOGETHER = """
+import resource, sys, threading
+from onsite.grading.runner import Runner
+from onsite.grading.sandbox import find
+from tests.grading.notebooks import notebook
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (1024, most))  # as most systems have it
+flooded = threading.Event()
+def stop(cell):
+    print(cell.status, cell.outputs[0]["text"], flush=True)
+    flooded.set()
+    return False
+with Runner(sandbox=find()) as one:
+    other = notebook(sys.argv[1], "import time; time.sleep(5)")
+    thread = threading.Thread(target=one.run, args=(other,), kwargs={"stop": stop})
+    thread.start()
+    assert flooded.wait(60)
+    before = one._zygote._process.pid
+    print(one.run(notebook("1"))["c0"].status, one._zygote._process.pid == before, flush=True)
+    thread.join()
+"""
+
+
+@pytest.mark.slow
+def test_descriptors_under_way_in_one_run_stop_no_other(box: Sandbox) -> None:
+    """The system counts them by user, and an ordinary user's grader is the same one outside."""
+    with tempfile.TemporaryDirectory() as home:
+        program = start(["-c", TOGETHER, FLOOD], Path(home), box, stdout=subprocess.PIPE)
+        said, _ = program.communicate(timeout=120)
+    lines = said.decode().split("\n")
+    assert lines[0].startswith(f"ok {errno.ETOOMANYREFS} "), "the flood reached its own limit"
+    assert "ok True" in lines

@@ -219,6 +219,18 @@ def test_open_files(anybody: Anybody) -> None:
     assert (result["c1"].status, result["c1"].limit) == ("error", "files"), result["c1"]
 
 
+def test_watchers_of_files(anybody: Anybody) -> None:
+    """The system has 128 for a user, who outside may be the grader and other runs."""
+    source = """
+    import ctypes
+    libc, count = ctypes.CDLL(None), 0
+    while libc.inotify_init() >= 0:
+        count += 1
+    print(count)
+    """
+    assert run(anybody, source, LIMITS)["c1"].outputs[0]["text"] == "16\n"
+
+
 def test_file_size(anybody: Anybody) -> None:
     source = "with open('big', 'wb') as f:\n    while True: f.write(bytes(1 << 20))"
     result = run(anybody, source, replace(LIMITS, file_bytes=10 * MIB))

@@ -37,7 +37,7 @@ def processes(proc: int) -> Processes:
     pids, seconds, pages, running = [], ended.ru_utime + ended.ru_stime, 0, 0
     for name in os.listdir(proc):
         if name.isdecimal() and name != "1":
-            with contextlib.suppress(OSError):  # it has ended meanwhile
+            with contextlib.suppress(OSError, IndexError):  # it has ended meanwhile
                 # after the name, which is in parentheses and may hold anything
                 fields = _read(proc, f"{name}/stat").rpartition(b")")[2].split()
                 seconds += sum(map(int, fields[11:15])) * _TICK
@@ -66,7 +66,7 @@ def threads(proc: int, name: object) -> list[str]:
 def _runs(proc: int, name: str) -> bool:
     try:
         return _read(proc, f"{name}/stat").rpartition(b")")[2].split()[0] == b"R"
-    except OSError:
+    except (OSError, IndexError):
         return False
 
 
@@ -97,7 +97,7 @@ def resident(proc: int, pid: int) -> int:
     """What a process holds in memory, in bytes; 0 when it has ended."""
     try:
         return int(_read(proc, f"{pid}/statm").split()[1]) * _PAGE
-    except OSError:
+    except (OSError, IndexError):
         return 0
 
 
