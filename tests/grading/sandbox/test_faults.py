@@ -110,6 +110,7 @@ def test_a_run_that_is_killed_everywhere_is_given_up(bare: Runner, tmp_path: Pat
         bare.run(notebook(cell, *(f"die_at({2 - n})" for n in range(3))))
 
 
+@pytest.mark.slow
 def test_a_system_that_cannot_be_made_is_no_zero(boxed: Runner) -> None:
     with pytest.raises(RunnerError, match=r"lost twice \(.*mount /tmp: Invalid argument"):
         boxed.run(notebook("1"), limits=replace(LIMITS, disk_bytes=-1))

@@ -198,6 +198,7 @@ def test_threads_count_as_processes(anybody: Anybody) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_fork_bomb(anybody: Anybody) -> None:
     source = """
     import os
