@@ -116,7 +116,7 @@ class Nbgrader:
 
 def entries(notebooks: dict[str, NotebookNode | None]) -> dict[str, Entry | None]:
     return {
-        name: notebook and Entry(scores(notebook), unanswered(notebook))
+        name: notebook and Entry(scores(notebook.cells), unanswered(notebook.cells))
         for name, notebook in notebooks.items()
     }
 
