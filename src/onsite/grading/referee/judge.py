@@ -127,7 +127,7 @@ class Judge:
                     assertion = self._programs[message["cell"]].assertions[message["number"]]
                     code = assertion.message
                     return {"message": None if code is None else marshal.dumps(code).hex()}
-        except LookupError:
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
             raise NoiseError from None
         return None
 
