@@ -269,7 +269,8 @@ def cluster(count: int) -> None:
         each = max(grader / count, dask.coordinator)
         print(f"| {count} | {100_000 * each / 3600:.2f} |")
     print(
-        f"\n100,000 x max(c / W, k) with c = {grader:.4f} s and k = {dask.coordinator:.4f} s; more than {grader / dask.coordinator:.0f} workers gain nothing.",
+        f"\n100,000 x max(c / W, k) with c = {grader:.4f} s and k = {dask.coordinator:.4f} s; "
+        f"more than {grader / dask.coordinator:.0f} workers gain nothing.",
         flush=True,
     )
 

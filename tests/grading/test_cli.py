@@ -85,6 +85,24 @@ def test_grade(course: Path) -> None:
 
 
 @pytest.mark.slow
+def test_grade_by_a_cluster(course: Path) -> None:
+    assert onsite(course, "build").returncode == 0
+    for student, folder in (("ann", "source"), ("bob", "release")):
+        shutil.copytree(course / folder / "01-basics", course / "submitted" / student / "01-basics")
+    done = onsite(course, "grade", "01-basics", "--cluster", "smoke://signals")
+    assert done.returncode == 2
+    assert "There is no Dask scheduler at smoke://signals" in done.stderr
+    assert "Traceback" not in done.stderr
+    done = onsite(course, "grade", "01-basics", "--cluster", "local", "--json")
+    assert done.returncode == 0, done.stderr
+    points = {
+        each["student"]: each["topics"][0]["points"]
+        for each in json.loads(done.stdout)["submissions"]
+    }
+    assert points == {"ann": 5, "bob": 0}
+
+
+@pytest.mark.slow
 def test_grade_of_an_unknown_module(course: Path) -> None:
     done = onsite(course, "grade", "02-none")
     assert done.returncode == 2

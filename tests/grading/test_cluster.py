@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -242,8 +242,12 @@ def test_a_worker_keeps_one_grader_and_closes_it_when_idle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def warm() -> list[psutil.Process]:
-        children = psutil.Process().children()
-        return [each for each in children if "onsite.grading.zygote" in each.cmdline()]
+        found = []
+        for each in psutil.Process().children():
+            with suppress(psutil.Error):  # it has ended meanwhile
+                if "onsite.grading.zygote" in each.cmdline():
+                    found.append(each)
+        return found
 
     monkeypatch.setattr(cluster_worker, "IDLE_SECONDS", 2.0)
     before = set(warm())

@@ -125,6 +125,7 @@ class ClusterWorkers:
     def _connect(self, address: str, jobs: int) -> Client:
         try:
             import distributed
+            from distributed.comm.addressing import resolve_address
         except ImportError:
             raise OnsiteError(
                 "--cluster needs Dask, which is not installed here; "
@@ -148,6 +149,9 @@ class ClusterWorkers:
                 )
             )
         try:
+            if where is address:
+                # Given nonsense, a Client leaves a thread behind which ends with a traceback.
+                resolve_address(address)
             client = distributed.Client(where, timeout=CONNECT_SECONDS, set_as_default=False)
         except Exception as error:
             raise OnsiteError(
