@@ -8,18 +8,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from tests.hostile.course import MODULE
 
 from onsite.course.layout import Layout
 from onsite.grading import show
 from onsite.grading.grade import find_students, grade_module
-from onsite.grading.outcome import Grade
-from onsite.grading.recorder import Report
 from onsite.grading.result import Limits
 from onsite.grading.sandbox import find
-from onsite.grading.submission import Submission
 from onsite.grading.workers import LocalWorkers, processors
 
 LIMITS = Limits(
@@ -41,18 +37,10 @@ def workers(assignment: bytes) -> LocalWorkers:
 def main(root: Path) -> None:
     """Grade everything that was handed in."""
     layout = Layout(root)
-    suspicions: dict[str, list[Any]] = {}
-
-    def note(submission: Submission, grade: Grade) -> None:
-        found = [each for topic in grade.topics for each in topic.run.get("suspicions", ())]
-        suspicions[submission.student] = found
-
-    students = find_students(layout, MODULE)
-    lines = grade_module(layout, MODULE, students, workers, report=Report(grade=note))
-    said = show.grade_json(lines)
-    for line in said["submissions"]:
-        line["suspicions"] = suspicions.get(line["student"], [])
-    json.dump(said, sys.stdout)
+    report = show.grade_json(grade_module(layout, MODULE, find_students(layout, MODULE), workers))
+    for line in report["submissions"]:
+        line["suspicions"] = [each for topic in line["topics"] for each in topic["suspicions"]]
+    json.dump(report, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from onsite.grading.ended import Ended, read_ended
 from onsite.grading.outputs import Outputs
+from onsite.grading.referee.judge import believable
 from onsite.grading.referee.line import KEY_BYTES, Line, NoiseError
 from onsite.grading.wire import (
     Decoder,
@@ -154,7 +155,7 @@ class Channels:
         try:
             for message in self._line.feed(data):
                 if message["say"] == "ended":
-                    done = message
+                    done = believable(message)
                 elif (told := answer(message)) is not None:
                     self.send(told)
         except NoiseError:

@@ -295,7 +295,10 @@ class Referee:
                 self._seal.add(task["modules"])
                 self._seal.accept()
                 for bound in task["binds"]:
-                    self._owners.own_class(self._namespace.get(bound))
+                    value = self._namespace.get(bound)
+                    self._owners.own_class(value)
+                    if self._owners.is_instructors(value):
+                        self._seal.add_class(value)
                 for module in {*sys.modules} - self._modules:
                     for value in [*getattr(sys.modules[module], "__dict__", {}).values()]:
                         self._owners.own_class(value)

@@ -26,6 +26,7 @@ from onsite.grading.result import Suspicion
 
 Role = Literal["student", "instructor", "check"]
 
+_REACHED = [int, int, bool]  # the cell, the assertion, whether it held
 _NOT_PROVED = "NotProvedError"
 #: Some that nobody can foretell; few, because a cell is compiled with each.
 _CANARIES = [make_canaries(secrets.token_hex(8)) for _ in range(8)]
@@ -58,6 +59,32 @@ class Parts:
 
     roles: Mapping[int, Role]
     exercises: frozenset[str] = frozenset()
+
+
+def believable(ended: Message) -> Message:
+    """What a run says at the end of a cell, if a referee can have said it.
+
+    Raises:
+        NoiseError: somebody else has got hold of the line.
+    """
+    match ended:
+        case {
+            "ename": str(),
+            "evalue": str(),
+            "trace": list(trace),
+            "reached": list(reached),
+            "patched": list(patched),
+            "odd": bool(),
+            "result": None | int() | float(),
+        } if (
+            all(isinstance(each, list) for each in trace)
+            and all(
+                isinstance(each, list) and list(map(type, each)) in _REACHED for each in reached
+            )
+            and all(isinstance(each, str) for each in patched)
+        ):
+            return ended
+    raise NoiseError
 
 
 class Judge:
@@ -154,6 +181,16 @@ class Judge:
 
     def verdict(self, hearing: Hearing, ended: Message) -> tuple[str, str]:
         """The name and the text of what a cell failed by; both are empty if it did not."""
+        try:
+            return self._verdict(hearing, ended)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            # No referee says such a thing: somebody has got hold of it.
+            self.suspicions.append(
+                Suspicion("breach", self._index, "an account that makes no sense")
+            )
+            return _NOT_PROVED, "the run was tampered with, so a person has to look at it"
+
+    def _verdict(self, hearing: Hearing, ended: Message) -> tuple[str, str]:
         name, text = str(ended["ename"]), str(ended["evalue"])
         if name or hearing.role != "check":
             return name, text

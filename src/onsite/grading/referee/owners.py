@@ -45,6 +45,14 @@ class Owners:
         if isinstance(value, type) and (body is None or id(body) in self.codes):
             self._classes[id(value)] = value
 
+    def is_instructors(self, value: object) -> bool:
+        """Whether it is a class that an instructor's cell has made."""
+        return isinstance(value, type) and id(value) in self._classes and not self.is_library(value)
+
+    def is_library(self, kind: type) -> bool:
+        """Whether it is a class that was there before the notebook."""
+        return id(kind) in self._trusted or not flags_of(kind) & _HEAP_TYPE
+
     def defines(self, kind: type, names: frozenset[str]) -> str:
         """The name of the student's class, if `kind` gets one of `names` from one."""
         for ancestor in mro_of(kind):

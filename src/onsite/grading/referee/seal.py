@@ -96,6 +96,7 @@ class Seal:
         self._classes = dict(classes)
         self._loaded: dict[str, ModuleType] = {}
         self._spaces: dict[object, _Space] = {}
+        self._own_classes: dict[type, frozenset[str]] = {}
         self._meta_path, self._path_hooks = [*sys.meta_path], [*sys.path_hooks]
         self.add(BASE)
 
@@ -114,6 +115,21 @@ class Seal:
                 self._modules[name] = module, dict(vars(module))
                 self._classes[name] = dict(_classes(name, vars(module)))
 
+    def add_class(self, kind: Any) -> None:
+        """Seal the methods of an instructor's class."""
+        put = partial(type.__setattr__, kind)
+        space = _namespace(kind)
+        self._spaces[kind] = _Space(f"{kind.__qualname__}.", space, dict(_methods(space)), put)
+        self._own_classes[kind] = frozenset(space)
+
+    def _strangers(self) -> Iterator[str]:
+        """Take methods away that an instructor's class did not have; their names."""
+        for kind, had in self._own_classes.items():
+            for name, _ in [*_methods(_namespace(kind))]:
+                if name not in had:
+                    type.__delattr__(kind, name)
+                    yield f"{kind.__qualname__}.{name}"
+
     def _seal(self, name: str) -> None:
         module, had = self._modules[name]
         self._loaded[name] = module
@@ -131,6 +147,7 @@ class Seal:
         for space in self._spaces.values():
             if not space.is_intact():
                 changed += space.restore()
+        changed += self._strangers()
         for name, module in self._loaded.items():
             if sys.modules.get(name) is not module:
                 sys.modules[name] = module
@@ -184,11 +201,10 @@ def _classes(name: str, space: Mapping[str, Any]) -> Iterator[tuple[type, dict[s
         if not isinstance(value, type) or not value.__flags__ & _HEAP_TYPE:
             continue
         if value.__module__ == name or value.__module__.startswith(f"{name}."):
-            yield (
-                value,
-                {
-                    a: v
-                    for a, v in vars(value).items()
-                    if isinstance(v, FunctionType | property | classmethod | staticmethod)
-                },
-            )
+            yield value, dict(_methods(vars(value)))
+
+
+def _methods(space: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in space.items():
+        if isinstance(value, FunctionType | property | classmethod | staticmethod):
+            yield name, value
