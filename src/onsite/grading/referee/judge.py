@@ -77,10 +77,8 @@ def believable(ended: Message) -> Message:
             "odd": bool(),
             "result": None | int() | float(),
         } if (
-            all(isinstance(each, list) for each in trace)
-            and all(
-                isinstance(each, list) and list(map(type, each)) in _REACHED for each in reached
-            )
+            all(isinstance(each, list) and len(each) == 3 for each in trace)
+            and all(isinstance(each, list) and [*map(type, each)] == _REACHED for each in reached)
             and all(isinstance(each, str) for each in patched)
         ):
             return ended
