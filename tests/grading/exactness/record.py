@@ -62,7 +62,7 @@ def grade(layout: Layout, module: str, students: Sequence[str]) -> dict[str, str
     for student in stopped:
         for path in (layout.submitted / student / module).glob("*.ipynb"):
             drop_copies(path)
-    still = stock.autograde(layout, module, [*stopped])
+    still = stock.autograde(layout, module, [*stopped]) if stopped else {}
     return stopped | {student: f"{still[student]}, also without copies" for student in still}
 
 

@@ -24,17 +24,8 @@ def generate(layout: Layout, module: str) -> None:
 
 def autograde(layout: Layout, module: str, students: Sequence[str]) -> dict[str, str]:
     """`nbgrader autograde MODULE --student STUDENT --force` for each; why some failed."""
-    if not students:
-        return {}
     failed: dict[str, str] = json.loads(_run(layout, "autograde", module, *students))
     return failed
-
-
-def export(layout: Layout) -> str:
-    """What `nbgrader export` writes, sorted."""
-    _run(layout, "export", "")
-    lines = (layout.root / "grades.csv").read_text(encoding="utf-8").splitlines()
-    return "\n".join([lines[0], *sorted(lines[1:])])
 
 
 def _run(layout: Layout, *arguments: str) -> str:
@@ -53,7 +44,6 @@ def _main(course: str, command: str, module: str, *students: str) -> None:
     warnings.simplefilter("ignore")
     from nbgrader.apps.api import NbGraderAPI
     from nbgrader.coursedir import CourseDirectory
-    from nbgrader.plugins.export import CsvExportPlugin
     from traitlets.config.loader import PyFileConfigLoader
 
     config = PyFileConfigLoader("nbgrader_config.py", path=course).load_config()
@@ -62,10 +52,6 @@ def _main(course: str, command: str, module: str, *students: str) -> None:
         result = api.generate_assignment(module, force=True)
         if not result["success"]:
             raise SystemExit(result["log"] + result["error"])
-        return
-    if command == "export":
-        with api.gradebook as book:
-            CsvExportPlugin().export(book)
         return
     failed = {}
     for number, student in enumerate(students):

@@ -56,7 +56,8 @@ def run_term(
     _people(layout, module.name, [each.student for each in handed][::3])
     for each in later:
         hand_in(layout, each)
-    _note(lines, "again", layout, module, grade(layout, module.name, [e.student for e in later]))
+    names = [each.student for each in later]
+    _note(lines, "again", layout, module, grade(layout, module.name, names) if names else {})
     return lines
 
 
