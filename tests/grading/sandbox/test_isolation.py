@@ -366,7 +366,7 @@ def test_a_name_is_unknown_at_once(anybody: Anybody) -> None:
     source = """
     import socket
     try:
-        socket.getaddrinfo("pypi.org", 443)
+        socket.getaddrinfo("example.org", 443)
     except OSError as error:
         print(type(error).__name__)
     print(socket.gethostbyname("localhost"))

