@@ -87,6 +87,11 @@ class Timed:
     @property
     def each(self) -> float:
         """Seconds of a further submission."""
+        if self.rest <= self.first:
+            sys.exit(
+                f"One submission took {self.first:.1f} s and {self.count} took {self.rest:.1f} s: "
+                "this machine is too busy to measure on, or the class too small (--full)."
+            )
         return (self.rest - self.first) / (self.count - 1)
 
 
