@@ -75,7 +75,7 @@ def test_nbgraders_commands_and_ours_fill_the_same_gradebook(course: Path) -> No
 
     graded = json.loads(run(course, "onsite", "grade", MODULE, "--json"))
     assert points(course) == by_nbgrader
-    assert {g["student"] for g in graded} == {"alice", "bob"}
+    assert {each["student"] for each in graded["submissions"]} == {"alice", "bob"}
 
     run(course, "nbgrader", "generate_feedback", MODULE)
     page = course / "feedback" / "alice" / MODULE / f"{TOPIC}.html"

@@ -251,7 +251,7 @@ def test_a_worker_keeps_one_grader_and_closes_it_when_idle(
 
     monkeypatch.setattr(cluster_worker, "IDLE_SECONDS", 2.0)
     before = set(warm())
-    order = cluster_worker.Order(assignment(), LIMITS, True, cluster_worker.versions())
+    order = cluster_worker.Order(assignment(), LIMITS, True, cluster_worker.versions()).to_bytes()
     for each in answers(2):
         cluster_worker.grade(order, each)
         started = set(warm()) - before

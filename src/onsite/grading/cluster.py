@@ -18,11 +18,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack
 from itertools import count, islice
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from onsite.errors import OnsiteError
-from onsite.grading.cluster_worker import Order, grade, versions
+from onsite.grading.cluster_worker import Order, versions
 from onsite.grading.outcome import Grade
 from onsite.grading.result import Limits
 from onsite.grading.submission import Submission
@@ -65,7 +64,7 @@ class ClusterWorkers:
         trust: bool = False,
         tell: Callable[[str], None] = lambda sentence: None,
     ) -> None:
-        self._order = Order(assignment, limits, trust, versions())
+        self._order = Order(assignment, limits, trust, versions()).to_bytes()
         self._tell = tell
         self._stack = ExitStack()
         try:
@@ -77,12 +76,7 @@ class ClusterWorkers:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -101,7 +95,8 @@ class ClusterWorkers:
         from distributed import as_completed
 
         run = f"onsite-{uuid.uuid4().hex}"
-        order = self._client.submit(_same, self._order, key=f"{run}-order")
+        order = self._client.submit(bytes, self._order, key=f"{run}-order")
+        grade = _portable()
         fresh = zip(count(), submissions)
         under_way: dict[Future[bytes], bytes] = {}
         ready = as_completed(loop=self._client.loop, with_results=True, raise_errors=False)
@@ -186,8 +181,19 @@ class Places:
         return self._count
 
 
-def _same(order: Order) -> Order:
-    return order
+def _portable() -> Callable[[bytes, bytes], bytes]:
+    """`cluster_worker.grade`, as a function that a worker without this package can take in.
+
+    A function made here travels as its code. One of a module travels as the module's name, and a
+    Dask worker that cannot import a name which the scheduler sends leaves without a word.
+    """
+
+    def grade(order: bytes, submission: bytes) -> bytes:
+        from onsite.grading import cluster_worker
+
+        return cluster_worker.grade(order, submission)
+
+    return grade
 
 
 def _result(submission: bytes, status: str, result: Any) -> bytes:
