@@ -16,15 +16,17 @@ from onsite.grading.referee.constants import MARK, fill
 def bind(file: str, objects: Mapping[str, Any], secret: str) -> dict[bytes, FunctionType]:
     """The functions of a file by placeholder, with objects as constants and no globals at all.
 
-    `secret` is the audit event by which they speak to the referee.
+    `secret` is the audit event by which they speak to the referee. A function may call those that
+    stand above it.
     """
-    places = {MARK + name.encode(): item for name, item in objects.items()}
-    filled = fill(template(file), places | {MARK + b"secret": secret})
-    return {
-        MARK + code.co_name.encode(): FunctionType(code, {"__builtins__": {}})
-        for code in filled.co_consts
-        if isinstance(code, CodeType)
-    }
+    places: dict[bytes, Any] = {MARK + name.encode(): item for name, item in objects.items()}
+    places[MARK + b"secret"] = secret
+    made: dict[bytes, FunctionType] = {}
+    for code in template(file).co_consts:
+        if isinstance(code, CodeType):
+            function = FunctionType(fill(code, places | made), {"__builtins__": {}})
+            made[MARK + code.co_name.encode()] = function
+    return made
 
 
 @cache
@@ -32,7 +34,7 @@ def template(file: str) -> CodeType:
     """The code of a file, with placeholders."""
     tree = ast.parse((Path(__file__).parent / f"{file}.py").read_text())
     functions: list[ast.stmt] = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    names = {
+    names = {node.name for node in functions if isinstance(node, ast.FunctionDef)} | {
         node.target.id
         for node in tree.body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
@@ -57,6 +59,6 @@ class _Marker(ast.NodeTransformer):
         self._names = names
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        if node.id not in self._names:
+        if node.id not in self._names or not isinstance(node.ctx, ast.Load):
             return node
         return ast.copy_location(ast.Constant(MARK + node.id.encode()), node)

@@ -548,11 +548,11 @@ def _doubts(operator: str, left: Any, right: Any) -> list[tuple[Any, Any]]:
     """Operands for which the comparison must not hold, if one of the two is plain data."""
     if operator not in ("==", "in"):
         return []
-    if operator == "==" and _is_plain(left):
-        return [(other, right) for other in doubts(left)]
-    if operator == "in" and _is_plain(left):
-        return [(other, right) for other in doubts(left)[:1]]
-    if _is_plain(right):
+    plain = _is_plain(left), _is_plain(right)
+    if plain == (True, False):
+        others = doubts(left) if operator == "==" else doubts(left)[:1]
+        return [(other, right) for other in others]
+    if plain == (False, True):
         return [(left, other) for other in (doubts(right) if operator == "==" else doubts([]))]
     return []
 

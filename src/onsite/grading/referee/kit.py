@@ -56,6 +56,7 @@ class Kit:
         objects = {
             "audit": sys.audit,
             "scalars": owners["SCALARS"],
+            "row": tuple,
             "operators": inside["OPERATORS"],
             "true": bool,
             "type_of": type,

@@ -13,6 +13,7 @@ from typing import Any
 audit: Any = None
 secret: Any = None
 scalars: Any = None
+row: Any = None
 operators: Any = None
 true: Any = None
 type_of: Any = None
@@ -22,11 +23,8 @@ failure: Any = None
 anything: Any = None
 
 
-def compare(number: int, *operands: Any) -> Any:
-    """A comparison in an assertion; the referee knows what it is compared with."""
-    box: list[Any] = [number, operands]
-    audit(secret, "compare", box)
-    steps, answer = box
+def evaluate(steps: Any, answer: Any) -> Any:
+    """What comparisons one after the other come to; `answer` if there are none."""
     for operate, left, right, doubts, last in steps:
         answer = operate(left, right)
         for left_too, right_too in doubts:
@@ -45,33 +43,26 @@ def compare(number: int, *operands: Any) -> Any:
     return answer
 
 
+def compare(number: int, *operands: Any) -> Any:
+    """A comparison in an assertion; the referee knows what it is compared with."""
+    box: list[Any] = [number, operands]
+    audit(secret, "compare", box)
+    steps, answer = box
+    return evaluate(steps, answer)
+
+
 def guard(what: str, *operands: Any) -> Any:
     """A comparison elsewhere in an instructor's cell."""
+    plain = what in operators
     for each in operands:
-        if type_of(each) not in scalars:
-            break
-    else:
-        if what in operators:
-            return operators[what](*operands)
+        for part in each if type_of(each) is row else (each,):
+            if type_of(part) not in scalars:
+                plain = False
+    if plain:
+        return operators[what](*operands)
     box: list[Any] = [what, operands]
     audit(secret, "guard", box)
-    answer = None
-    for operate, left, right, doubts, last in box:
-        answer = operate(left, right)
-        for left_too, right_too in doubts:
-            try:
-                other = operate(left_too, right_too)
-                try:
-                    other = true(other)
-                except anything:  # an array has no truth
-                    other = true(other.all())
-            except anything:
-                other = False
-            if other:
-                raise failure("an object that equals whatever it is compared with proves nothing")
-        if last or not answer:
-            return answer
-    return answer
+    return evaluate(box, None)
 
 
 def leaf(value: Any) -> bool:
