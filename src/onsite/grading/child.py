@@ -43,12 +43,14 @@ class Fence:
 
 
 _referee: Kit
+_held: int
 
 
 def prepare() -> None:
-    """Make ready, once for all runs, what the referee of each is made of."""
-    global _referee
+    """Make ready, once for all runs, what the referee of each is made of and what each holds."""
+    global _referee, _held
     _referee = make_kit()
+    _held = _data_bytes()
 
 
 def prctl(option: int, value: int) -> None:
@@ -97,7 +99,7 @@ def _enclose(fence: Fence) -> None:
     sys.path.insert(0, "")
     # Not 0, with which Linux would still hand the core to a program that the machine may have.
     _limit(resource.RLIMIT_CORE, 1)
-    _limit(resource.RLIMIT_DATA, _data_bytes() + fence.memory_bytes)
+    _limit(resource.RLIMIT_DATA, _held + fence.memory_bytes)
     seconds = math.ceil(fence.cpu_seconds)
     _limit(resource.RLIMIT_CPU, seconds, seconds + 1)  # SIGXCPU, which tells, and then SIGKILL
     _limit(resource.RLIMIT_NOFILE, fence.open_files)

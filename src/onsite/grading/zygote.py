@@ -52,13 +52,15 @@ def warm_up(optional: Iterable[str]) -> NotebookShell:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
     shell = make_shell()
-    from matplotlib import pyplot
+    from matplotlib import font_manager, pyplot
 
     figure, axes = pyplot.subplots()
     axes.plot([1, 2], label="warm")
     axes.legend()
     figure.savefig(io.BytesIO(), format="png")
     pyplot.close("all")
+    # Each fork empties it, which takes the fork longer than an empty one.
+    font_manager._get_font.cache_clear()  # type: ignore[attr-defined]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         shell.run_cell("1 / 0")
         shell.run_cell("None")

@@ -17,6 +17,7 @@ import threading
 from _thread import RLock, get_ident, interrupt_main
 from collections.abc import Callable
 from gc import disable, enable, isenabled
+from itertools import islice
 from marshal import loads
 from os import _exit, getpid, read, write
 from types import CodeType, FunctionType, SimpleNamespace
@@ -121,7 +122,7 @@ class Referee:
         self._running = False
         self._task: Message = {"do": ""}
         self._kept: dict[str, Any] = {}
-        self._modules: set[str] = set()
+        self._modules = 0  # how many were loaded when the cell began
         self._comparisons: dict[int, list[dict[str, Any]]] = {}
         self._answers: dict[tuple[int, int, str], bool] = {}
         self._reached: set[tuple[int, int, bool]] = set()
@@ -242,7 +243,7 @@ class Referee:
         self._owners.own_code(code)
         box[:] = ["instructor", FunctionType(code, self._namespace)]
         self._watch.checking = task["do"] == "check"
-        self._modules = {*sys.modules}
+        self._modules = len(sys.modules)
 
     def _make_ready(self, task: Message) -> None:
         """Undo what the student's code has changed of what an instructor's cell rests on."""
@@ -299,8 +300,10 @@ class Referee:
                     self._owners.own_class(value)
                     if self._owners.is_instructors(value):
                         self._seal.add_class(value)
-                for module in {*sys.modules} - self._modules:
-                    for value in [*getattr(sys.modules[module], "__dict__", {}).values()]:
+                # New ones come last. To look at all of them copies the pages that they are on.
+                more = max(0, len(sys.modules) - self._modules)
+                for module in [*islice(reversed(sys.modules.values()), more)]:
+                    for value in [*getattr(module, "__dict__", {}).values()]:
                         self._owners.own_class(value)
             else:
                 changed = self._seal.put_back()

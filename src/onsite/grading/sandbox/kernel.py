@@ -28,6 +28,7 @@ KILL, TRACE = 1 << 5, 1 << 19
 _SIOCSIFFLAGS, _IFF_UP, _IFF_RUNNING = 0x8914, 0x1, 0x40
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_python = ctypes.PyDLL(None, use_errno=True)  # keeps Python's global lock
 
 
 def _check(result: int, what: str) -> None:
@@ -126,3 +127,16 @@ def keep_capabilities(kept: int) -> None:
     header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
     # effective, permitted, inheritable; the second half is of the numbers above 31
     _check(_libc.capset(header, struct.pack("6I", kept, kept, 0, 0, 0, 0)), "capset")
+
+
+def bare_fork() -> int:
+    """Fork without what Python and its modules do at a fork, most of which copies memory.
+
+    For a process of one thread whose copy forks once more, by `os.fork`, or ends.
+
+    Raises:
+        OSError: there is no memory, or there are too many processes.
+    """
+    pid = int(_python.fork())
+    _check(min(pid, 0), "fork")
+    return pid

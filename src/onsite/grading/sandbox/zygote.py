@@ -37,7 +37,7 @@ class SandboxedZygote(Zygote):
         kernel.unshare(kernel.NEW_PIDS)
         pid = -1
         try:
-            pid = os.fork()
+            pid = kernel.bare_fork()  # of the init, which forks the run
         finally:
             if pid != 0:
                 kernel.enter(self._namespace, kernel.NEW_PIDS)
