@@ -189,6 +189,21 @@ def test_what_cannot_be_read(data: bytes, message: str) -> None:
         read_submission(data)
 
 
+@pytest.mark.parametrize(
+    "old",
+    [
+        {"nbformat": 3, "worksheets": [{"cells": [{}] * 1_000}, {"cells": [{}] * 1_001}]},
+        {"nbformat": 1, "cells": [{}] * 2_001, "worksheets": []},
+    ],
+)
+def test_too_many_cells_are_not_converted(
+    old: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nbformat, "convert", None)
+    with pytest.raises(SubmissionError, match="more than 2000 cells"):
+        read_submission(json.dumps(old).encode())
+
+
 def test_older_and_odd_notebooks_are_read() -> None:
     old = nbformat.v3.new_notebook(
         worksheets=[nbformat.v3.new_worksheet(cells=[nbformat.v3.new_code_cell(input="x = 1")])]

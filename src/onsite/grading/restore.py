@@ -96,22 +96,27 @@ def read_submission(data: bytes) -> list[Cell]:
     try:
         content = json.loads(data.decode("utf-8-sig"))
         if isinstance(content, dict) and content.get("nbformat") in (1, 2, 3):
+            # before they are converted, which takes long; format 1 has no worksheets
+            sheets = (content, *content.get("worksheets", ()))
+            _check_count(sum(len(sheet.get("cells", ())) for sheet in sheets))
             content = nbformat.convert(nbformat.from_dict(content), 4)
-        if content["nbformat"] != 4:
+        if content["nbformat"] != 4 or not isinstance(content["cells"], list):
             raise ValueError
-        cells = [
-            _read_cell(number, cell)
-            for number, cell in enumerate(content["cells"][: MAX_CELLS + 1])
-        ]
+        _check_count(len(content["cells"]))
+        return [_read_cell(number, cell) for number, cell in enumerate(content["cells"])]
+    except SubmissionError:
+        raise
     except UnicodeDecodeError:
         raise SubmissionError("the file is not UTF-8 text") from None
     except RecursionError:
         raise SubmissionError("the file is nested too deeply") from None
     except Exception:  # whatever an odd file makes the conversion raise
         raise SubmissionError("the file is not a Jupyter notebook") from None
-    if len(cells) > MAX_CELLS:
+
+
+def _check_count(cells: int) -> None:
+    if cells > MAX_CELLS:
         raise SubmissionError(f"the notebook has more than {MAX_CELLS} cells")
-    return cells
 
 
 def _read_cell(number: int, cell: dict[str, Any]) -> Cell:

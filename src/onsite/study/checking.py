@@ -76,7 +76,7 @@ def run_checks(shell: InteractiveShell, topic: Topic, exercise: Exercise) -> tup
     outcomes: list[Outcome] = []
     with _preserved(shell.user_ns), _figures_closed():
         for check in exercise.checks:
-            with capture_output() as printed:
+            with capture_output():
                 try:
                     _execute(shell, check)
                     outcome = Outcome(check, "passed")
@@ -86,8 +86,6 @@ def run_checks(shell: InteractiveShell, topic: Topic, exercise: Exercise) -> tup
                     outcome = _explain(shell, topic, exercise, check, error)
                     # What the frames hold goes now, while its last words are captured.
                     traceback.clear_frames(error.__traceback__)
-            if outcome.verdict == "passed" and printed.stderr:
-                outcome = Outcome(check, "failed", _complaint(printed.stderr))
             outcomes.append(outcome)
     stopped = exercise.checks[len(outcomes) :]
     return (*outcomes, *(Outcome(check, "interrupted") for check in stopped))
@@ -230,15 +228,6 @@ def _explain(
     else:
         message = f"what your code gave could not be used ({type(error).__name__})"
     return Outcome(check, "failed", message, place)
-
-
-def _complaint(stderr: str) -> str:
-    """Why a check that held fails all the same: nbgrader gives no points after such output."""
-    first = stderr.strip().splitlines()[0] if stderr.strip() else ""
-    return (
-        "it holds, but something was written to standard error (a warning, a log message), and "
-        f"the grader gives no points then: {first[:LONGEST_MESSAGE]}"
-    )
 
 
 def _is_learners(shell: InteractiveShell, topic: Topic, frame: FrameType) -> bool:

@@ -204,9 +204,7 @@ def _messages(cell: NotebookNode) -> list[str]:
     """What made a graded cell fail, without tracebacks."""
     messages = []
     for output in cell.get("outputs", ()):
-        if output.output_type == "stream" and output.name == "stderr":
-            messages.append(f"wrote to standard error: {_short(output.text)}")
-        elif output.output_type == "error":
+        if output.output_type == "error":
             text = _short(output.evalue)
             match output.ename:
                 case "NotImplementedError":
