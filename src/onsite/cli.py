@@ -5,6 +5,7 @@ Each command imports what it needs when it runs, so that `onsite --help` is inst
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,11 @@ def progress() -> Progress:
         console=errors,
         transient=True,
     )
+
+
+def _print_json(data: object) -> None:
+    """JSON on standard output; rich would colour it, which takes longer than making it."""
+    typer.echo(json.dumps(data, indent=2))
 
 
 # --- course ---------------------------------------------------------------------------------
@@ -147,7 +153,7 @@ def coverage(as_json: Json = False) -> None:
     course = read_course(find_layout())
     rows = list(cover(course))
     if as_json:
-        console.print_json(data=[asdict(row) for row in rows])
+        _print_json([asdict(row) for row in rows])
         return
     table = Table("topic", "question", "exercises", "points", "missing", box=None, pad_edge=False)
     module = topic = ""
@@ -211,7 +217,7 @@ def prove(topics: Topics = None, as_json: Json = False) -> None:
             proofs.append(proving.prove_topic(topic, lab, step))
             proving.write_report(layout.build / "prove", proofs[-1])
     if as_json:
-        console.print_json(data=[proof.report() for proof in proofs])
+        _print_json([proof.report() for proof in proofs])
     else:
         for part in proof_parts(proofs):
             console.print(part)
@@ -300,7 +306,7 @@ def grade(
             wait(f"Stopped. What is graded is safe; ./onsite grade {module} goes on from here.")
             raise typer.Exit(130) from None
     if as_json:
-        console.print_json(data=show.grade_json(lines))
+        _print_json(show.grade_json(lines))
     else:
         for part in show.grade_parts(lines, f"./onsite grade {module} --student ID --keep"):
             console.print(part)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from nbgrader.api import (
@@ -18,7 +19,7 @@ from nbgrader.api import (
     SubmittedAssignment,
     SubmittedNotebook,
 )
-from sqlalchemy import Connection, Select, create_engine, func, select
+from sqlalchemy import Connection, Engine, NullPool, Select, create_engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from onsite.errors import OnsiteError
@@ -97,7 +98,7 @@ def read_marks(db_url: str, module: str, students: Iterable[str]) -> dict[Key, M
 
 @contextmanager
 def _reading(db_url: str, module: str) -> Iterator[Connection]:
-    engine = create_engine(db_url)
+    engine = _engine(db_url)
     try:
         with engine.connect() as connection:
             yield connection
@@ -107,8 +108,12 @@ def _reading(db_url: str, module: str) -> Iterator[Connection]:
             f"The gradebook {engine.url!r} cannot be read: {reason}; "
             f"run ./onsite grade {module} to make it."
         ) from None
-    finally:
-        engine.dispose()
+
+
+@cache
+def _engine(db_url: str) -> Engine:
+    """One for each gradebook, since it remembers compiled statements; it keeps no connection."""
+    return create_engine(db_url, poolclass=NullPool)
 
 
 def read_totals(db_url: str, module: str) -> dict[str, float]:
