@@ -114,6 +114,29 @@ def test_whatever_the_learner_raises_is_reported(notebook: Notebook, raised: str
     assert f"your code raised {raised.split('(')[0]}" in notebook("%check quota").text
 
 
+def test_error_in_a_group_is_named_with_its_own_line(notebook: Notebook) -> None:
+    notebook(
+        "class Quota:\n"
+        "    def __init__(self, limit):\n"
+        "        try:\n"
+        "            self.left = lft\n"
+        "        except NameError as error:\n"
+        "            raise ExceptionGroup('unhandled errors', [error])"
+    )
+    text = notebook("%check quota").text
+    assert "your code raised NameError: name 'lft' is not defined (in an ExceptionGroup)" in text
+    assert "your cell [1], line 4, in __init__" in text
+
+
+def test_stub_in_a_group_is_called_a_stub(notebook: Notebook) -> None:
+    notebook(
+        "class Quota:\n"
+        "    def __init__(self, limit):\n"
+        "        raise ExceptionGroup('unhandled errors', [NotImplementedError()])"
+    )
+    assert notebook("%check quota").text.count("still the stub") == 1
+
+
 def test_exception_without_a_text_is_reported(notebook: Notebook) -> None:
     notebook(
         "class Bad(Exception):\n    def __str__(self): raise ValueError\n"

@@ -201,9 +201,11 @@ def _explain(
     shell: InteractiveShell, topic: Topic, exercise: Exercise, check: Check, error: BaseException
 ) -> Outcome:
     """Say what `error` means to the learner, without a word of the check's code."""
+    *groups, error = _unpacked(error)
     frames = [
         (frame, line)
-        for frame, line in traceback.walk_tb(error.__traceback__)
+        for raised in (*groups, error)
+        for frame, line in traceback.walk_tb(raised.__traceback__)
         if _is_learners(shell, topic, frame) or frame.f_code.co_filename == _filename(check)
     ]
     last, line = frames[-1] if frames else (None, 0)
@@ -221,13 +223,26 @@ def _explain(
             "an assert in your own code failed" if in_learners_code else "this does not hold yet"
         )
     elif raised_by_learner:
-        message = f"your code raised {_named(error)}"
+        inside = f" (in an {type(groups[0]).__name__})" if groups else ""
+        message = f"your code raised {_named(error)}{inside}"
     elif isinstance(error, TypeError | AttributeError | NameError):
         # What a wrong kind of result leads to; these name types and attributes, never values.
         message = f"what your code gave could not be used: {_named(error)}"
     else:
         message = f"what your code gave could not be used ({type(error).__name__})"
     return Outcome(check, "failed", message, place)
+
+
+def _unpacked(error: BaseException) -> tuple[BaseException, ...]:
+    """`error`, and from group to group the first of the exceptions inside.
+
+    A TaskGroup raises its own `ExceptionGroup`, whose text is about the number of errors, not about
+    what went wrong in a task.
+    """
+    chain = [error]
+    while isinstance(group := chain[-1], BaseExceptionGroup):
+        chain.append(group.exceptions[0])
+    return tuple(chain)
 
 
 def _is_learners(shell: InteractiveShell, topic: Topic, frame: FrameType) -> bool:
