@@ -22,5 +22,6 @@ def shared_servers(services: Collection[str]) -> Iterator[dict[str, str]]:
     # Imported here: it takes a moment, and most topics need no server.
     from onsite.services import postgres
 
-    with postgres() as server:
+    # Every worker's run may have fifty clients at once.
+    with postgres(max_connections=500) as server:
         yield {"ONSITE_POSTGRES_URL": server.url}
