@@ -33,6 +33,7 @@ ALWAYS = (
 )
 #: What it takes a notebook of the topic to import.
 OPTIONAL = (
+    "alembic.command",
     "django.db.models",
     "onsite.services",
     "pandas",
