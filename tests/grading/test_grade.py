@@ -324,7 +324,7 @@ def test_a_server_that_does_not_start(tmp_path: Path, monkeypatch: pytest.Monkey
         syllabus.replace("minutes: 5\n", "minutes: 5\n    services: [postgres]\n")
     )
 
-    def broken() -> None:
+    def broken(**settings: object) -> None:
         raise OnsiteError("no room")
 
     monkeypatch.setattr("onsite.services.postgres", broken)
