@@ -199,8 +199,8 @@ class Trial:
 class Laboratory:
     """Where trials run: a few at a time, under the usual seed or the other one."""
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        self._usual = Runner(limits=LIMITS, environment=environment, seed=SEED, hash_seed=SEED)
+    def __init__(self, environment: Mapping[str, str] | None = None, seed: int = SEED) -> None:
+        self._usual = Runner(limits=LIMITS, environment=environment, seed=seed, hash_seed=seed)
         self._other = Runner(
             limits=LIMITS, environment=environment, seed=OTHER_SEED, hash_seed=OTHER_SEED
         )
@@ -253,10 +253,10 @@ class Laboratory:
 
 
 @contextmanager
-def laboratory(topics: Iterable[Topic]) -> Iterator[Laboratory]:
-    """A laboratory with the servers that the topics share."""
+def laboratory(topics: Iterable[Topic], seed: int = SEED) -> Iterator[Laboratory]:
+    """A laboratory with the servers that the topics share; `seed` is its usual one."""
     services = {service for topic in topics for service in topic.services}
-    with shared_servers(services) as environment, Laboratory(environment) as lab:
+    with shared_servers(services) as environment, Laboratory(environment, seed) as lab:
         yield lab
 
 
@@ -296,14 +296,14 @@ def prove_exercise(
     again = run(text, other_seed=True)
     reverse = run(text, checks=exercise.checks[::-1], other_seed=True)
 
-    at_solution = _full_points(exercise.solution, "the solution", solution.result())
+    at_solution = full_points(exercise.solution, "the solution", solution.result())
     by_alternative = [
-        _full_points(alternative.cell, f"the alternative {alternative.idea!r}", trial.result())
+        full_points(alternative.cell, f"the alternative {alternative.idea!r}", trial.result())
         for alternative, trial in zip(exercise.alternatives, alternatives, strict=True)
     ]
     at_stub = _no_points(exercise, student.result())
     by_wrong = [
-        _refused(answer.cell, answer.idea, answer.expect, trial.result())
+        refused(answer.cell, answer.idea, answer.expect, trial.result())
         for answer, trial in zip(exercise.wrong, wrong, strict=True)
     ]
     at_order = [
@@ -346,7 +346,8 @@ def _suspected(proof: Proof, cell: Cell, name: str, trial: Trial) -> list[Failur
     ]
 
 
-def _full_points(cell: Cell, name: str, trial: Trial) -> list[Failure]:
+def full_points(cell: Cell, name: str, trial: Trial) -> list[Failure]:
+    """What keeps a right answer from full points."""
     return _suspected("solution", cell, name, trial) + [
         Failure("solution", cell.line, f"{name} fails at {_say(bad)}")
         for bad in trial.result.cells
@@ -370,7 +371,8 @@ def _no_points(exercise: Exercise, trial: Trial) -> list[Failure]:
     return failures
 
 
-def _refused(cell: Cell, idea: str, expect: str, trial: Trial) -> list[Failure]:
+def refused(cell: Cell, idea: str, expect: str, trial: Trial) -> list[Failure]:
+    """What keeps a wrong answer from being refused with the message that its author promised."""
     if trial.setup_failures:
         return [
             Failure("wrong answers", cell.line, f"{idea!r}: {_say(bad)} failed, which is no check")
