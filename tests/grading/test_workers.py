@@ -116,7 +116,9 @@ def test_what_kills_its_worker_twice_is_given_up(
 def test_workers_that_cannot_start(
     workers: Workers, solved: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import os; print('no seats'); os._exit(3)")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os; print('no seats', flush=True); os._exit(3)"
+    )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(OnsiteError, match="The processes that grade do not start: no seats"):
         list(workers.grade(submissions(solved, 2)))
