@@ -10,6 +10,7 @@ measured (our sandbox, or stock nbgrader, which has none); it is no part of any 
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from stat import S_IXOTH
 
 import psutil
 
@@ -34,7 +36,7 @@ FILE_BYTES = 1 << 30
 MEMORY_BYTES = 6 << 30
 PROCESS_BYTES = 3 << 30
 
-# Root leaves its account, but an interpreter below root's home must stay within reach.
+# Root leaves its account, but an interpreter in a folder of root's own must stay within reach.
 _AS_ORDINARY = """
 set -e
 case "$1" in
@@ -142,8 +144,14 @@ def _prelude() -> list[str]:
         return []
     return [
         *("unshare", "--mount", "--propagation", "private", "sh", "-c", _AS_ORDINARY, "sh"),
-        *(sys.base_prefix, str(Path.home()), str(ACCOUNT)),
+        *(sys.base_prefix, _shut(Path(sys.base_prefix)), str(ACCOUNT)),
     ]
+
+
+def _shut(path: Path) -> str:
+    """The outermost folder above `path` that other accounts may not enter; "-" if there is none."""
+    above = (str(each) for each in reversed(path.parents) if not each.stat().st_mode & S_IXOTH)
+    return next(above, "-")
 
 
 def _limits() -> list[str]:
@@ -160,7 +168,8 @@ def _room(environment: Mapping[str, str]) -> list[str]:
         *("--unshare-uts", "--die-with-parent", "--new-session"),
         *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
     ]
-    for place in ("/tmp", "/var/tmp", "/run", str(Path.home())):  # noqa: S108 - names of mounts
+    homes = {str(Path.home()), pwd.getpwuid(os.getuid()).pw_dir} - {"/"}
+    for place in ("/tmp", "/var/tmp", "/run", *sorted(homes)):  # noqa: S108 - names of mounts
         words += ["--perms", "1777", "--size", str(2 << 30), "--tmpfs", place]
     # What was just covered and is needed all the same.
     for needed in dict.fromkeys([sys.base_prefix, sys.prefix, str(REPO), program]):
