@@ -34,7 +34,7 @@ from onsite.grading.result import Limits, RunResult
 from onsite.grading.runner import Runner
 from onsite.grading.sandbox import Sandbox
 from onsite.grading.score import executed_cells, scores, unanswered
-from onsite.grading.servers import shared_servers
+from onsite.grading.servers import fetch_programs, shared_servers
 from onsite.grading.submission import Submission
 
 __all__ = ["LIMITS", "Grader", "assignment_bytes"]
@@ -119,6 +119,7 @@ class Grader:
         with self._lock:
             if self._runner is None and not self._broken:
                 try:
+                    fetch_programs(self._assignment.services)
                     # In a sandbox each run has servers of its own, and no way to any other.
                     shared = () if self._sandbox else self._assignment.services
                     environment = self._stack.enter_context(shared_servers(shared))

@@ -30,7 +30,7 @@ from onsite.grading.referee.instrument import bound_by
 from onsite.grading.referee.judge import Role
 from onsite.grading.result import CellResult, Limits, RunResult
 from onsite.grading.runner import Runner
-from onsite.grading.servers import shared_servers
+from onsite.grading.servers import fetch_programs, shared_servers
 
 Proof = Literal["solution", "stub", "wrong answers", "mutants", "order"]
 
@@ -256,6 +256,7 @@ class Laboratory:
 def laboratory(topics: Iterable[Topic], seed: int = SEED) -> Iterator[Laboratory]:
     """A laboratory with the servers that the topics share; `seed` is its usual one."""
     services = {service for topic in topics for service in topic.services}
+    fetch_programs(services)
     with shared_servers(services) as environment, Laboratory(environment, seed) as lab:
         yield lab
 

@@ -1,9 +1,31 @@
-"""The servers that runs without a sandbox share."""
+"""What runs need of servers before they start: their programs, and those that they share."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from onsite.errors import OnsiteError
+
+
+def fetch_programs(services: Collection[str]) -> None:
+    """Bring the programs that only Debian's packages have into the course's cache.
+
+    A run in a sandbox sees that cache and has no network. What cannot be fetched is left to the
+    run, which says what is missing and how people add it.
+
+    Args:
+        services: what the notebooks need, by the syllabus.
+    """
+    from onsite.services import debian
+    from onsite.services.packages import PACKAGES
+
+    for service in services:
+        package = PACKAGES.get(service)
+        if package and package.debian and not package.pip and not shutil.which(service):
+            with suppress(OnsiteError):
+                debian.fetch(package.debian)
 
 
 @contextmanager

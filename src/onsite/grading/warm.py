@@ -25,6 +25,7 @@ from onsite.grading.launch import Launch, run_environment
 from onsite.grading.sandbox.bubblewrap import Sandbox
 from onsite.grading.sandbox.init import FOLDER
 from onsite.grading.wire import Message
+from onsite.services import folders
 
 #: What a run sees of this process's environment, besides every ONSITE_ variable.
 KEPT_VARIABLES = (
@@ -105,7 +106,11 @@ class WarmProcess:
     ) -> Launch:
         """How it is started without a sandbox."""
         module = (sys.executable, "-P", "-m", "onsite.grading.zygote")
-        kept = _kept_environment() | {"ONSITE_RUNNER": self._token}
+        # What was fetched and made once for servers is found in the cache of whoever grades.
+        kept = _kept_environment() | {
+            "ONSITE_RUNNER": self._token,
+            "ONSITE_RUNTIME": str(folders.home()),
+        }
         return Launch(
             (*module, str(control), " ".join(optional), str(self._folder)),
             kept | run_environment(hash_seed) | dict(environment),

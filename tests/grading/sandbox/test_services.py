@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,25 +13,25 @@ from tests.grading.sandbox.ordinary import OrdinaryUser
 from tests.services.every import EVERY
 
 from onsite.grading.runner import Runner
-from onsite.services import debian
-from onsite.services.packages import package_of
+from onsite.grading.sandbox import Sandbox
+from onsite.grading.servers import fetch_programs
 
 PATIENT = replace(LIMITS, seconds_per_cell=60, seconds=120)
 
 
-@pytest.fixture(scope="session")
-def fetched() -> None:
-    """What a run could not fetch itself, as a course's first use of a service does."""
-    for name in ("mariadb", "memcached", "pgbouncer", "rabbitmq"):
-        debian.fetch(package_of(name).debian)
+@pytest.fixture(scope="module")
+def supplied(box: Sandbox) -> Iterator[Runner]:
+    """Its warm process starts when all is fetched that a run could not fetch itself."""
+    fetch_programs(("mariadb", "memcached", "pgbouncer", "rabbitmq"))
+    with Runner(limits=PATIENT, sandbox=box) as runner:
+        yield runner
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("fetched")
 @pytest.mark.parametrize("name", EVERY)
-def test_every_handle(boxed: Runner, name: str) -> None:
+def test_every_handle(supplied: Runner, name: str) -> None:
     source = f"from onsite.services import *\n{EVERY[name]}\nprint(handle.state)"
-    result = boxed.run(notebook(source), limits=PATIENT)
+    result = supplied.run(notebook(source))
     assert result["c0"].status == "ok", result["c0"].error_message
     assert result["c0"].outputs[-1]["text"] == "running\n"
 

@@ -77,8 +77,10 @@ def test_durable_messages_come_back(mq: RabbitMQ, end: Callable[[RabbitMQ], None
         channel.queue_declare(name, durable=True)
         channel.confirm_delivery()
         channel.basic_publish("", name, b"x", pika.BasicProperties(delivery_mode=2))
-    # The confirmation is for the message. Mnesia writes the queue's own record a little later.
-    wait_until(lambda: is_recorded(name.encode()), "the queue is on the disk")
+        # The confirmation is for the message. Mnesia writes the queue's own record a little later,
+        # and all of it when a part of the next one is there.
+        channel.queue_declare(f"next to {name}", durable=True)
+    wait_until(lambda: is_recorded(f"next to {name}".encode()), "the queue is on the disk")
     end(mq)
     assert mq.state == "stopped"
     with pytest.raises(AMQPConnectionError):
@@ -88,6 +90,7 @@ def test_durable_messages_come_back(mq: RabbitMQ, end: Callable[[RabbitMQ], None
         channel = connection.channel()
         assert channel.basic_get(name, auto_ack=True)[2] == b"x"
         channel.queue_delete(name)
+        channel.queue_delete(f"next to {name}")
 
 
 def test_it_says_what_it_is(mq: RabbitMQ) -> None:
