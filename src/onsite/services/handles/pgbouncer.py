@@ -123,7 +123,7 @@ def pgbouncer(
     own = PACKAGE.own_address()
     if own:
         return _on_own_server(pg, mode, own)
-    program = find_program(("pgbouncer",), None, (), cure("pgbouncer"), PACKAGE.debian)
+    program = find_program((PACKAGE.program,), None, (), cure("pgbouncer"), PACKAGE.debian)
     found = re.match(r"PgBouncer (?:version )?(\d\S*)", program.banner)
     if found is None:
         raise OnsiteError(f"{program.path} is not a PgBouncer: it says {program.banner!r}.")

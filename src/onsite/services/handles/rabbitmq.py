@@ -118,7 +118,7 @@ def rabbitmq() -> RabbitMQ:
     own = PACKAGE.own_address()
     if own:
         return _on_own_server(own)
-    program = find_program(("rabbitmq-server",), None, PLACES, cure("rabbitmq"), PACKAGE.debian)
+    program = find_program((PACKAGE.program,), None, PLACES, cure("rabbitmq"), PACKAGE.debian)
     script = program.path
     if script.name == WRAPPER:
         script = script.with_name("rabbitmq-server")
