@@ -124,8 +124,24 @@ def test_a_wrong_answer_without_its_message(lab: Laboratory, tmp_path: Path) -> 
     proof = prove_add(read(tmp_path, ('expect="returned None"', 'expect="prints"')), lab)
     ((kind, what),) = failures(proof)
     assert kind == "wrong answers"
-    assert what.startswith("'prints instead of returning': no message contains 'prints': add-check")
+    assert what.startswith(
+        "'prints instead of returning': no message that a student sees contains 'prints': add-check"
+    )
     assert proof.failures[0].line == TEXT[: TEXT.index("    print(a + b)")].count("\n")
+
+
+@pytest.mark.slow
+def test_a_wrong_answer_with_a_message_that_nobody_sees(lab: Laboratory, tmp_path: Path) -> None:
+    edit = ('assert got == -3, f"add(-5, 2) returned {got!r}; mind the sign"',
+            'assert {-3: True}[got]')  # fmt: skip
+    proof = prove_add(read(tmp_path, edit, ('expect="mind the sign"', 'expect="7"')), lab)
+    assert failures(proof) == [
+        (
+            "wrong answers",
+            "'drops the sign': no message that a student sees contains '7': "
+            "add-check-2: KeyError: 7",
+        )
+    ]
 
 
 def test_a_mutant_that_survives(lab: Laboratory, tmp_path: Path) -> None:
