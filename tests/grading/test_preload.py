@@ -25,6 +25,9 @@ def test_all_of_it_can_be_imported(name: str) -> None:
         ("import redis", ("redis", "redis.asyncio")),
         ("# about pandas\npandasque = 1", ()),
         ("%matplotlib inline\nimport psycopg", ("psycopg",)),
+        ("import matplotlib.pyplot as plt", ("matplotlib.pyplot",)),
+        ("%load_ext onsite", ("onsite.study.notebook",)),
+        ("%load_ext autoreload", ()),
     ],
 )
 def test_what_cells_import(source: str, expected: tuple[str, ...]) -> None:

@@ -137,10 +137,13 @@ class Grader:
             return self._runner
 
     def _sources(self) -> Iterator[str]:
-        """The source of every cell that submissions are expected to have, or one like it."""
+        """The source of every cell that is run of a submission, or one like it."""
         for data in self._assignment.references.values():
-            for cell in json.loads(data)["cells"]:
-                yield "".join(cell["source"])
+            notebook = Notebook(json.loads(data)["cells"], {})
+            left_out = demos(notebook) | magics(notebook)
+            for index, cell in enumerate(notebook.cells):
+                if index not in left_out:
+                    yield "".join(cell["source"])
 
 
 def grade_notebook(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-#: What the course's extension and every other notebook use.
+#: What every other notebook uses.
 ALWAYS = (
     "asyncio",
     "concurrent.futures.process",
@@ -25,17 +25,16 @@ ALWAYS = (
     "unittest.mock",
     "urllib.request",
     "IPython.display",
-    "matplotlib.pyplot",
-    "numpy",
-    "numpy.random",  # which every run seeds
     "onsite.stage",
-    "onsite.study.notebook",
 )
 #: What it takes a notebook of the topic to import.
 OPTIONAL = (
     "alembic.command",
     "django.db.models",
+    "matplotlib.pyplot",
+    "numpy.random",  # which every run seeds
     "onsite.services",
+    "onsite.study.notebook",
     "pandas",
     "psycopg",
     "redis",
@@ -44,6 +43,7 @@ OPTIONAL = (
     "sqlalchemy.ext.asyncio",
     "sqlalchemy.orm",
 )
+_LOADS = re.compile(r"^[ \t]*%load_ext[ \t]+onsite\b", re.MULTILINE)
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([\w.]+(?:[ \t]*,[ \t]*[\w.]+)*)", re.MULTILINE)
 
 
@@ -52,7 +52,7 @@ def used_by(sources: Iterable[str]) -> tuple[str, ...]:
     found = {
         _package(name)
         for source in sources
-        for names in _IMPORT.findall(source)
+        for names in _IMPORT.findall(_LOADS.sub("import onsite.study", source))
         for name in re.split(r"[\s,]+", names)
     }
     return tuple(name for name in OPTIONAL if _package(name) in found)

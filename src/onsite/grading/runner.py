@@ -32,7 +32,8 @@ class Runner:
     Args:
         limits: what each run may use.
         environment: variables that the runs see in addition to a short list of this process's.
-        seed: what `random` and numpy's global generator are seeded with in each run.
+        seed: what `random` is seeded with in each run, and numpy's global generator if `optional`
+            names numpy.
         hash_seed: the runs' PYTHONHASHSEED, 0 to 4294967295.
         sandbox: where they run; None: unprotected, with all that this process may do.
         optional: what the warm process imports beside what all do; see `preload.used_by`.

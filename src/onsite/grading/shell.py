@@ -178,7 +178,11 @@ class Stream(io.TextIOBase):
 
 
 def make_shell() -> NotebookShell:
-    """The one shell of this process, ready for inline figures, leaving nothing on disk."""
+    """The one shell of this process, leaving nothing on disk.
+
+    Figures are inline: matplotlib's inline backend, which the environment asks for, makes the shell
+    ready for them when the first one is drawn.
+    """
     config = Config()
     config.HistoryManager.enabled = False
     # Without this the shell would start SQLite's writer thread, and a process with threads
@@ -186,7 +190,4 @@ def make_shell() -> NotebookShell:
     config.HistoryManager.hist_file = ":memory:"
     shell: NotebookShell = NotebookShell.instance(config=config)
     shell.atexit_operations = lambda: None  # type: ignore[method-assign]
-    import matplotlib_inline.backend_inline as inline
-
-    inline.configure_inline_support(shell, "module://matplotlib_inline.backend_inline")
     return shell

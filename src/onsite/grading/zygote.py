@@ -42,7 +42,7 @@ from onsite.grading.shell import NotebookShell, make_shell
 
 
 def warm_up(optional: Iterable[str]) -> NotebookShell:
-    """Import everything, and do once what is slow the first time: a figure, a traceback.
+    """Import what runs will, and do once what is slow the first time: a figure, a traceback.
 
     A name that is not installed is left out.
     """
@@ -52,15 +52,8 @@ def warm_up(optional: Iterable[str]) -> NotebookShell:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
     shell = make_shell()
-    from matplotlib import font_manager, pyplot
-
-    figure, axes = pyplot.subplots()
-    axes.plot([1, 2], label="warm")
-    axes.legend()
-    figure.savefig(io.BytesIO(), format="png")
-    pyplot.close("all")
-    # Each fork empties it, which takes the fork longer than an empty one.
-    font_manager._get_font.cache_clear()  # type: ignore[attr-defined]
+    if "matplotlib.pyplot" in sys.modules:
+        _draw_a_figure()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         shell.run_cell("1 / 0")
         shell.run_cell("None")
@@ -73,6 +66,18 @@ def warm_up(optional: Iterable[str]) -> NotebookShell:
     if threading.active_count() != 1:
         raise RuntimeError(f"a preloaded module started threads: {threading.enumerate()}")
     return shell
+
+
+def _draw_a_figure() -> None:
+    from matplotlib import font_manager, pyplot
+
+    figure, axes = pyplot.subplots()
+    axes.plot([1, 2], label="warm")
+    axes.legend()
+    figure.savefig(io.BytesIO(), format="png")
+    pyplot.close("all")
+    # Each fork empties it, which takes the fork longer than an empty one.
+    font_manager._get_font.cache_clear()  # type: ignore[attr-defined]
 
 
 class Zygote:

@@ -245,6 +245,12 @@ def test_only_the_students_own_lines_are_shown(runner: Runner) -> None:
     assert "4711" not in result.notebook.decode().replace("f(hidden) == 4711", "")
 
 
+def test_a_stop_iteration_is_told_as_any_other_error(runner: Runner) -> None:
+    last = run(runner, "def f(rows):\n    return next(rows)", check="assert f(iter([]))").cells[-1]
+    assert (last.status, last.error_name, last.error_message) == ("error", "StopIteration", "")
+    assert "line 2, in f: return next(rows)" in "\n".join(last.traceback)
+
+
 @pytest.mark.parametrize(
     ("last", "credit"),
     [("1.5", "1.5"), ("n / 4", "0.5"), ("0", "0"), ("True", "True"), ("'2'", None), ("None", None)],

@@ -65,6 +65,7 @@ class Kit:
             "coroutine": CoroutineType,
             "failure": AssertionError,
             "anything": BaseException,
+            "exhausted": StopIteration,
             "build": builtins.__build_class__,
             **seen,
         }

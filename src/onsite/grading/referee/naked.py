@@ -19,6 +19,7 @@ type_of: Any = None
 name_of: Any = None
 coroutine: Any = None
 anything: Any = None
+exhausted: Any = None
 say: Any = None
 stop: Any = None
 student_cell: Any = None
@@ -89,16 +90,19 @@ def main(loop: Any) -> None:
             audit(secret, "ended", name, text, [])
             continue
 
-        async def turn(run: Any) -> None:
-            value = run()
-            if type_of(value) is coroutine:
-                await value
+        async def turn(run: Any) -> Any:
+            try:
+                value = run()
+                if type_of(value) is coroutine:
+                    await value
+            except exhausted as raised:  # which a coroutine cannot raise
+                return raised
 
         error = None
         task = loop.create_task(turn(what))
         what = None
         try:
-            loop.run_until_complete(task)
+            error = loop.run_until_complete(task)
         except anything as raised:
             error = raised
             if not task.done():
