@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, writes
+from tests.processes import left_after
 
 from onsite.errors import OnsiteError
 from onsite.grading import cluster, cluster_worker
@@ -151,7 +152,7 @@ def test_a_killed_worker_loses_nothing_and_grades_are_the_local_pools(machines: 
     assert sorted(points(result) for result in results) == expected
     assert {each[1] for each in expected} == {0, 1, 3}
     # What the killed worker had started does not outlive it.
-    assert psutil.wait_procs(family, timeout=20)[1] == []
+    assert not left_after(20, family)
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from tests.grading.grading import grade
 from tests.grading.test_grade import MODULE, course_with, rows, solve
+from tests.processes import left_after
 
 from onsite.course.layout import Layout
 from onsite.grading.recorder import Report
@@ -141,8 +142,7 @@ def test_ctrl_c_ends_at_once_and_loses_nothing(tmp_path: Path) -> None:
     assert running.returncode == 130
     assert f"./onsite grade {MODULE} goes on from here" in said
     assert "Traceback" not in said
-    _, alive = psutil.wait_procs(family, timeout=30)
-    assert not alive
+    assert not left_after(30, family)
     done = len(list(receipts.glob("*.json")))
     again = onsite(layout, "--json")
     counts = json.loads(again.communicate()[0])["counts"]

@@ -11,6 +11,7 @@ import nbformat
 import psutil
 import pytest
 from tests.grading.test_grade import MODULE, course_with, solve
+from tests.processes import left_after
 
 from onsite.course.layout import Layout
 from onsite.errors import OnsiteError
@@ -137,5 +138,4 @@ def test_workers_end_with_their_coordinator(solved: bytes, layout: Layout) -> No
     assert len(family) >= 2
     os.kill(coordinator, signal.SIGKILL)
     os.waitpid(coordinator, 0)
-    _, alive = psutil.wait_procs(family, timeout=60)
-    assert not alive
+    assert not left_after(60, family)

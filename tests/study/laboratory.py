@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from tests.processes import left_after
 
 START_SECONDS = 90
 
@@ -49,7 +50,7 @@ def running_lab(environment: Mapping[str, str], *options: str, log: Path) -> Ite
         finally:
             if process.poll() is None:
                 process.kill()
-        _, alive = psutil.wait_procs(family, timeout=20)
+        alive = left_after(20, family)
         for left in alive:
             left.kill()
         assert not alive, f"left running after Ctrl-C: {alive}"

@@ -27,7 +27,7 @@ from onsite.grading.warm import WarmProcess
 from onsite.grading.wire import Message
 
 #: How long an interrupted cell has to end by itself before the run is killed, in seconds.
-INTERRUPT_GRACE = 1.0
+INTERRUPT_GRACE = 3.0
 #: How long the notebook's own clean-up (atexit) may take after the last cell, in seconds.
 EXIT_GRACE = 3.0
 #: How long a run that says no more may take to end by itself, in seconds.
