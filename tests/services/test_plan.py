@@ -69,6 +69,32 @@ def test_as_text(plan: Plan) -> None:
     assert "&lt;customers&gt;" in plan._repr_html_()
 
 
+def test_drawing_shows_long_labels_whole() -> None:
+    """They once ended in an ellipsis, and the number of rows expected was lost."""
+    index = "ticket_customer_id_opened_at_minutes_covering_index_of_last_year"
+    many = {"Plan Rows": 1_000_000, "Actual Rows": 1_000_000.0, "Actual Loops": 25}
+    node = {"Node Type": "Index Only Scan", "Relation Name": "ticket", "Index Name": index}
+    (whole,) = SAID
+    said = [{"Plan": {**whole["Plan"], **node, **many, "Join Type": "Inner", "Plans": []}}]
+    mpl.use("agg")
+    (box,) = read_plan(said).draw().texts
+    kind, *target, rows, expected, took = box.get_text().splitlines()
+    assert kind == "Index Only Scan"
+    assert "".join(target) == f"ticket using {index}", "wrapped, and nothing is missing"
+    assert max(map(len, target)) <= 30
+    assert (rows, expected) == ("1,000,000 rows x 25", "(1,000,000 expected)")
+    assert took == "125.00 ms itself"
+    plt.close("all")
+
+
+def test_one_row_is_not_one_rows() -> None:
+    plan = read_plan([{"Plan": {**SAID[0]["Plan"], "Plan Rows": 1, "Actual Rows": 1.0}}])
+    assert str(plan).startswith("Hash Join (Left): 1 row, 1 expected")
+    mpl.use("agg")
+    assert "1 row (1 expected)" in plan.draw().texts[0].get_text()
+    plt.close("all")
+
+
 def test_drawing_has_a_box_for_each_node_and_a_line_for_each_child(plan: Plan) -> None:
     mpl.use("agg")
     axes = plan.draw()
@@ -78,6 +104,9 @@ def test_drawing_has_a_box_for_each_node_and_a_line_for_each_child(plan: Plan) -
         "Seq Scan",
     ]
     assert len(axes.lines) == 2
+    middles = [text.get_position() for text in axes.texts]
+    ends = {tuple(end) for line in axes.lines for end in line.get_xydata()}
+    assert ends == set(middles), "lines go from middle to middle, under the boxes"
     root, left, right = axes.texts
     assert left.get_position()[0] < root.get_position()[0] < right.get_position()[0]
     assert left.get_position()[1] == right.get_position()[1] < root.get_position()[1]

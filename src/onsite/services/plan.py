@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ _CONDITIONS = (
     "Group Key",
 )
 _FAST, _SLOW = "#e8eef4", "#e07b39"
+_BOX_WIDTH = 30
+"""How many characters a line in a box of the drawing has at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +122,17 @@ def _words(value: Any) -> str:
 
 def _measures(node: Plan) -> str:
     if node.rows is None:
-        return f"{node.estimated_rows:,} rows expected, cost {node.cost:,.0f}"
+        return f"{_rows(node.estimated_rows)} expected, cost {node.cost:,.0f}"
     if not node.loops:
-        return f"never run, {node.estimated_rows:,} rows expected"
+        return f"never run, {_rows(node.estimated_rows)} expected"
     times = f" x {node.loops:,}" if node.loops > 1 else ""
     took = f", {node.milliseconds:,.2f} ms" if node.milliseconds is not None else ""
-    return f"{node.rows:,.0f} rows{times}, {node.estimated_rows:,} expected{took}"
+    return f"{_rows(node.rows)}{times}, {node.estimated_rows:,} expected{took}"
+
+
+def _rows(count: float) -> str:
+    number = f"{count:,.0f}"
+    return f"{number} row" if number == "1" else f"{number} rows"
 
 
 def _lines(node: Plan, depth: int) -> Iterator[str]:
@@ -175,7 +183,8 @@ def _draw(plan: Plan, axes: Axes | None) -> Axes:
         across, down = places[id(node)]
         for child in node.children:
             to, below = places[id(child)]
-            axes.plot([across, to], [-down - 0.3, -below + 0.3], color="#7a8794", linewidth=1)
+            # From middle to middle: the boxes lie above the lines, so that no gap is left.
+            axes.plot([across, to], [-down, -below], color="#7a8794", linewidth=1)
         share = (node.own_milliseconds or 0.0) / whole if whole else 0.0
         axes.text(
             across,
@@ -199,14 +208,22 @@ def _draw(plan: Plan, axes: Axes | None) -> Axes:
 
 
 def _label(node: Plan) -> str:
-    lines = [node.kind, *([node.target] if node.target else [])]
+    """What stands in a node's box. Long lines are wrapped: nothing is cut off."""
+    lines = [node.kind, node.target.replace("using ", _kept("using "))]
     if node.rows is None:
-        lines.append(f"{node.estimated_rows:,} rows expected")
+        lines.append(f"{_rows(node.estimated_rows)} expected")
     elif node.loops:
         times = f" x {node.loops:,}" if node.loops > 1 else ""
-        lines.append(f"{node.rows:,.0f} rows{times} ({node.estimated_rows:,} expected)")
+        expected = _kept(f"({node.estimated_rows:,} expected)")
+        lines.append(f"{_kept(_rows(node.rows) + times)} {expected}")
         if node.own_milliseconds is not None:
             lines.append(f"{node.own_milliseconds:,.2f} ms itself")
     else:
         lines.append("never run")
-    return "\n".join(line if len(line) <= 34 else line[:33] + "…" for line in lines)
+    wrapped = [part for line in lines for part in textwrap.wrap(line, _BOX_WIDTH)]
+    return "\n".join(wrapped).replace("\xa0", " ")
+
+
+def _kept(words: str) -> str:
+    """The words with spaces at which textwrap breaks no line."""
+    return words.replace(" ", "\xa0")
