@@ -9,7 +9,15 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from onsite.grading.restore import SubmissionError, demos, magics, master, read_submission, restore
+from onsite.grading.restore import (
+    SubmissionError,
+    demos,
+    left_out,
+    magics,
+    master,
+    read_submission,
+    restore,
+)
 
 
 def graded(grade_id: str, source: str, **more: Any) -> NotebookNode:
@@ -160,6 +168,13 @@ def test_demos_and_magics_are_told_from_the_rest(original: NotebookNode) -> None
     restored = restore(read_submission(nbformat.writes(submitted).encode()), original)
     assert demos(restored) == {2}
     assert magics(restored) == {6}
+    # Whoever has a magic may have one of the course's.
+    assert left_out(restored) == {2, 5, 6}
+    for source in ("1\n  %time f()", "!ls", "get_ipython().magic('check double')"):
+        submitted.cells.append(new_code_cell(source))
+        with_magic = restore(read_submission(nbformat.writes(submitted).encode()), original)
+        assert left_out(with_magic) == {2, 6}
+        submitted.cells.pop()
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from onsite.grading.restore import (
     SubmissionError,
     demos,
     is_locked,
+    left_out,
     magics,
     read_submission,
     restore,
@@ -140,9 +141,9 @@ class Grader:
         """The source of every cell that is run of a submission, or one like it."""
         for data in self._assignment.references.values():
             notebook = Notebook(json.loads(data)["cells"], {})
-            left_out = demos(notebook) | magics(notebook)
+            spare = left_out(notebook)
             for index, cell in enumerate(notebook.cells):
-                if index not in left_out:
+                if index not in spare:
                     yield "".join(cell["source"])
 
 
@@ -190,7 +191,7 @@ def _run(runner: Runner, notebook: Notebook, exercises: frozenset[str]) -> RunRe
     """
     data = notebook.to_bytes()
     run = partial(runner.run, data, roles=roles(notebook), exercises=exercises)
-    result = run(leave_out=demos(notebook) | magics(notebook))
+    result = run(leave_out=left_out(notebook))
     missing = {name for cell in result.cells for name in _MISSING.findall(cell.error_message)}
     if missing and any(
         missing & _names(notebook.cells[index]["source"]) for index in demos(notebook)

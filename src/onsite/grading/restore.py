@@ -41,6 +41,7 @@ Cell = dict[str, Any]
 #: What a missing cell of the student's says when it came back.
 MISSED = "This cell was missing from what was handed in, and was put back."
 
+_MAGIC = re.compile(r"^\s*[%!]|get_ipython", re.MULTILINE)
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -208,23 +209,43 @@ def roles(notebook: Notebook) -> dict[int, Role]:
 
 def demos(notebook: Notebook) -> frozenset[int]:
     """The cells that only show something, which grading runs when a submission needs them."""
-    return frozenset(
-        index for index, cell in enumerate(notebook.cells) if _role(cell) == ("demo", True)
-    )
+    return _spare(notebook, "demo")
 
 
 def magics(notebook: Notebook) -> frozenset[int]:
     """The learner's own `%check` calls, which grading never runs."""
+    return _spare(notebook, "magic") - _loader(notebook)
+
+
+def left_out(notebook: Notebook) -> frozenset[int]:
+    """What grading can do without at first.
+
+    That is all demos and `%check` calls, and `%load_ext onsite`, which takes longer than many an
+    exercise, unless somebody has written a magic.
+    """
+    spare = demos(notebook) | magics(notebook)
+    loader = _loader(notebook)
+    rest = (cell for index, cell in enumerate(notebook.cells) if index not in spare | loader)
+    has_magics = any(_MAGIC.search(cell["source"]) for cell in rest if cell["cell_type"] == "code")
+    return spare if has_magics else spare | loader
+
+
+def _spare(notebook: Notebook, role: str) -> frozenset[int]:
+    """The cells of a role with nothing graded in them."""
     return frozenset(
-        index for index, cell in enumerate(notebook.cells) if _role(cell) == ("magic", True)
+        index
+        for index, cell in enumerate(notebook.cells)
+        if cell["metadata"].get("onsite", {}).get("role") == role
+        and "nbgrader" not in cell["metadata"]
     )
 
 
-def _role(cell: Cell) -> tuple[str, bool]:
-    """A cell's role, and whether a run can do without it: nothing graded, and not `load_ext`."""
-    onsite = cell["metadata"].get("onsite", {})
-    spare = "nbgrader" not in cell["metadata"] and onsite.get("name") != "load"
-    return onsite.get("role", ""), spare
+def _loader(notebook: Notebook) -> frozenset[int]:
+    return frozenset(
+        index
+        for index in _spare(notebook, "magic")
+        if notebook.cells[index]["metadata"]["onsite"].get("name") == "load"
+    )
 
 
 def _with_rubrics(cells: Iterable[Cell], of: Mapping[str, Any]) -> Iterator[Cell]:
