@@ -140,11 +140,11 @@ class Grader:
     def _sources(self) -> Iterator[str]:
         """The source of every cell that is run of a submission, or one like it."""
         for data in self._assignment.references.values():
-            notebook = Notebook(json.loads(data)["cells"], {})
-            spare = left_out(notebook)
-            for index, cell in enumerate(notebook.cells):
-                if index not in spare:
-                    yield "".join(cell["source"])
+            cells = [
+                {**cell, "source": "".join(cell["source"])} for cell in json.loads(data)["cells"]
+            ]
+            spare = left_out(Notebook(cells, {}))
+            yield from (cell["source"] for index, cell in enumerate(cells) if index not in spare)
 
 
 def grade_notebook(
