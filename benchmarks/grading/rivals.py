@@ -87,7 +87,7 @@ def _look(pid: int, peaks: dict[str, int]) -> float:
 
 def _kind(words: str) -> str:
     for name in ("worker", "zygote"):
-        if f"onsite.grading.{name}" in words and "bwrap" not in words.split()[0]:
+        if "onsite.grading" in words and f".{name}" in words and "bwrap" not in words.split()[0]:
             return name
     return ""
 
