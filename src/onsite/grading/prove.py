@@ -40,8 +40,8 @@ LIMITS = Limits(seconds_per_cell=60, seconds=180)
 SEED, OTHER_SEED = 0, 20_261_120
 #: The cell id of the text under proof in a variant.
 _SUBJECT = "subject"
-#: Errors of a check's own code whose text `%check` shows as well as an assertion's.
-_SHOWN = ("AssertionError", "TypeError", "AttributeError", "NameError", "UnboundLocalError")
+#: Errors of a check's own code whose text `%check` shows.
+_SHOWN = ("TypeError", "AttributeError", "NameError", "UnboundLocalError")
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,7 +383,7 @@ def refused(cell: Cell, idea: str, expect: str, trial: Trial) -> list[Failure]:
         ]
     if not trial.failed:
         return [Failure("wrong answers", cell.line, f"{idea!r} earns full points")]
-    if any(expect in check.error_message and _is_shown(check) for check in trial.failed):
+    if any(expect in _shown(check) for check in trial.failed):
         return _suspected("wrong answers", cell, repr(idea), trial)
     said = "; ".join(_say(check) for check in trial.failed)
     return [
@@ -395,13 +395,17 @@ def refused(cell: Cell, idea: str, expect: str, trial: Trial) -> list[Failure]:
     ]
 
 
-def _is_shown(check: CellResult) -> bool:
-    """Whether `%check` shows the text of the error (study/checking.py says of which it does).
+def _shown(check: CellResult) -> str:
+    """What `%check` shows of an error: study/checking.py says why it is not always the text.
 
     An error that neither the check's author nor the student wrote may speak of hidden values.
     """
+    if check.status != "error" or check.error_name == "AssertionError":
+        return check.error_message
     in_students_code = len(check.traceback) > 1  # its first line is the error itself
-    return check.status != "error" or in_students_code or check.error_name in _SHOWN
+    if in_students_code or check.error_name in _SHOWN:
+        return f"{check.error_name}: {check.error_message}"
+    return check.error_name
 
 
 def _steady(exercise: Exercise, how: str, trial: Trial) -> list[Failure]:
