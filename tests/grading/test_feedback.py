@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,21 @@ def test_pages_are_written_for_those_who_were_graded(layout: Layout) -> None:
     assert "1</strong> of 7 points" in expected["ann"][0].read_text(encoding="utf-8")
     assert {path.name for path in layout.feedback.iterdir()} == {"ann", "bea"}
     assert expected["ann"][0].stat().st_mode & 0o777 == 0o644
+
+
+def test_a_page_on_its_way_is_where_a_killed_grader_is_cleaned_up(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders: list[Path] = []
+    original = tempfile.mkstemp
+
+    def made(*args: object, dir: Path, **more: object) -> tuple[int, str]:  # noqa: A002
+        folders.append(dir)
+        return original(*args, dir=dir, **more)  # type: ignore[call-overload,no-any-return]
+
+    monkeypatch.setattr(tempfile, "mkstemp", made)
+    assert write_feedback(layout, MODULE, ["ann"], staging=tmp_path)
+    assert folders == [tmp_path]
 
 
 def test_the_gradebook_is_read_in_portions(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,7 @@ def test_nothing_survives_the_keepers_sigkill(
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_listening_is_on_loopback_only_and_data_is_private(name: str) -> None:
+    process.close_servers()  # of tests before this one
     with SERVERS[name]():
         (server,) = process._servers
         entry = folders.read_entry(server.folder)

@@ -39,6 +39,8 @@ def write_feedback(
     module: str,
     students: Iterable[str],
     progress: Callable[[str], object] = lambda student: None,
+    *,
+    staging: Path | None = None,
 ) -> dict[str, tuple[Path, ...]]:
     """Write the pages of some students for what of a module was graded.
 
@@ -47,6 +49,7 @@ def write_feedback(
         module: which module.
         students: whose; those who were not graded get no page.
         progress: called with each student whose pages are written.
+        staging: see `write_atomically`.
 
     Returns:
         The pages by student; no entry where there is nothing graded.
@@ -73,7 +76,8 @@ def write_feedback(
                 executed = json.loads(graded.read_bytes())
                 page = layout.feedback / student / module / f"{topic}.html"
                 said = report(source, executed, student, marks[student, topic])
-                write_atomically(page, render(said).encode("utf-8", "replace"))
+                content = render(said).encode("utf-8", "replace")
+                write_atomically(page, content, staging=staging)
                 written.append(page)
             if written:
                 pages[student] = tuple(written)

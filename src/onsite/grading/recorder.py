@@ -122,7 +122,7 @@ class Recorder:
         """Bring gradebook, feedback and receipts in step with the files."""
         self._book.flush()
         students = [each.line.student for each in self._written]
-        write_feedback(self._layout, self._module, students)
+        write_feedback(self._layout, self._module, students, staging=self._staging)
         for each in self._written:
             if each.line.status == "graded":
                 self._receipts.write(each.digest, each.line, each.files)
