@@ -115,7 +115,7 @@ def test_a_second_grader_waits(layout: Layout) -> None:
 
         assert grade(layout, MODULE, report=Report(wait=release))["ann"].status == "already graded"
     (sentence,) = told
-    assert sentence.startswith("Another onsite grades this course (process ")
+    assert sentence.startswith("Somebody grades this course already (process ")
 
 
 def test_nothing_temporary_stays(layout: Layout) -> None:

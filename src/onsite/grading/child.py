@@ -8,6 +8,7 @@ import math
 import os
 import random
 import resource
+import select
 import socket
 import sys
 import tempfile
@@ -59,18 +60,25 @@ def prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def run(shell: NotebookShell, channel: socket.socket, fence: Fence) -> NoReturn:
-    """Run cells until the grading process says that it was the last one."""
+def run(
+    shell: NotebookShell, channel: socket.socket, fence: Fence, waiting: int | None
+) -> NoReturn:
+    """Run cells until the grading process says that it was the last one.
+
+    `waiting` is a descriptor that is closed when the first one is there.
+    """
     _enclose(fence)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     # In one expression: no variable of a frame below the cells may hold anything of the referee.
-    _begin(shell, channel)(loop)
+    _begin(shell, channel, waiting)(loop)
     os._exit(0)
 
 
-def _begin(shell: NotebookShell, channel: socket.socket) -> Callable[[object], None]:
-    """Put the referee in its place; what then takes turns with it."""
+def _begin(
+    shell: NotebookShell, channel: socket.socket, waiting: int | None
+) -> Callable[[object], None]:
+    """Put the referee in its place, and wait for a cell; what then takes turns with it."""
     _, (descriptor,), _, _ = socket.recv_fds(channel, 1, 1)
     emit = cells.Sender(channel)
     shell.connect(emit)
@@ -85,6 +93,9 @@ def _begin(shell: NotebookShell, channel: socket.socket) -> Callable[[object], N
     }
     main: Callable[[object], None]
     main = globals().pop("_referee").begin(descriptor, shell.user_ns, seen)
+    if waiting is not None:
+        select.select([descriptor], [], [])
+        os.close(waiting)
     return main
 
 

@@ -58,7 +58,9 @@ def grade_module(
     report = report or Report()
     with (
         _explained(),
-        only_grader(layout, report.wait) as staging,
+        only_grader(
+            layout, lambda who: report.wait(f"{who}; this one begins when that has ended.")
+        ) as staging,
         Writer(config, module, assignment.masters) as book,
     ):
         totals = read_totals(database(config), module)

@@ -36,7 +36,7 @@ def only_grader(layout: Layout, wait: Callable[[str], None]) -> Iterator[Path]:
 
     Args:
         layout: the course.
-        wait: told a sentence, once, when another one is at work.
+        wait: told, once, who else is at work; this one then waits, unless that raises.
     """
     home = _home(layout)
     home.mkdir(parents=True, exist_ok=True)
@@ -45,10 +45,7 @@ def only_grader(layout: Layout, wait: Callable[[str], None]) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            wait(
-                f"Another onsite grades this course (process {lock.read().strip() or '?'}); "
-                "this one begins when that has ended."
-            )
+            wait(f"Somebody grades this course already (process {lock.read().strip() or '?'})")
             fcntl.flock(lock, fcntl.LOCK_EX)
         lock.truncate(0)
         lock.write(str(os.getpid()))

@@ -90,19 +90,13 @@ class Run:
         """
         started = time.monotonic()
         self._deadline = started + self._limits.seconds
-        self._channels = Channels(self._limits.output_bytes + ENVELOPE)
-        try:
-            with self._zygote.room() as folder:
-                self._number = self._zygote.fork(self._order(folder), self._channels.far)
-                self._channels.close_far()
-                try:
-                    self._run_cells()
-                    if not self._zygote.sandboxed:  # else nothing of it is left to be cleaned up
-                        self._let_clean_up()
-                finally:
-                    ended = self._end()
-        finally:
-            self._channels.close()
+        with self._zygote.room() as folder, self._start(folder) as self._channels:
+            try:
+                self._run_cells()
+                if not self._zygote.sandboxed:  # else nothing of it is left to be cleaned up
+                    self._let_clean_up()
+            finally:
+                ended = self._end()
         for index, cell in self._document.code[len(self._cells) :]:
             self._add(cell, _not_run(index, cell), None)
         return RunResult(
@@ -122,6 +116,16 @@ class Run:
             cell = self._cells[-1].index if self._cells else 0
             found = [*found, Suspicion("noise", cell, "somebody used the referee's line")]
         return tuple(found)
+
+    def _start(self, folder: str) -> contextlib.closing[Channels]:
+        """Have the run at hand, and the next one made ready meanwhile; what connects us with it."""
+        order, message_bytes = self._order(folder), self._limits.output_bytes + ENVELOPE
+        forks = self._zygote.forks
+        fork = forks.take(order, message_bytes)
+        if self._zygote.sandboxed:  # else the next run has a folder of its own
+            forks.prepare(order, message_bytes)
+        self._number = fork.number
+        return contextlib.closing(fork.channels)
 
     def _order(self, folder: str) -> dict[str, Any]:
         """What the warm process is told of the run."""

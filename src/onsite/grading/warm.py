@@ -16,11 +16,11 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from onsite.grading.errors import LostError, RunnerError
+from onsite.grading.forks import Forks, Order
 from onsite.grading.launch import Launch, run_environment
 from onsite.grading.sandbox.bubblewrap import Sandbox
 from onsite.grading.sandbox.init import FOLDER
@@ -66,7 +66,9 @@ class WarmProcess:
         self._token = secrets.token_hex(16)
         self._numbers = itertools.count()
         self._lock = threading.Lock()
+        self._unread = 0  # answers
         self._closed = False
+        self.forks = Forks(self.fork, self.end)
         self.lost = False
         """Whether it has died."""
         near, far = socket.socketpair()
@@ -146,10 +148,11 @@ class WarmProcess:
         """
         return min(wanted, self._descriptors // 2)
 
-    def fork(self, order: Mapping[str, Any], descriptors: list[int]) -> int:
-        """Start a run, which gets the other ends of its channels; its number."""
+    def fork(self, order: Order, descriptors: list[int]) -> int:
+        """Have a run started, which gets the other ends of its channels; its number."""
         number = next(self._numbers)
-        self._ask({"do": "fork", "run": number, **order}, descriptors)
+        # That it was started, its first answer shows.
+        self._tell({"do": "fork", "run": number, **order}, descriptors)
         return number
 
     def interrupt(self, run: int) -> None:
@@ -166,6 +169,7 @@ class WarmProcess:
             if self._closed:
                 return
             self._closed = True
+            self.forks.close()
             with contextlib.suppress(OSError):
                 self._control.shutdown(socket.SHUT_RDWR)
             self._control.close()
@@ -190,26 +194,39 @@ class WarmProcess:
                 if process.environ().get("ONSITE_RUNNER") == self._token:
                     process.kill()
 
-    def _ask(self, request: Message, descriptors: list[int] | None = None) -> Message:
+    def _ask(self, request: Message) -> None:
+        """Send, and wait until it was obeyed."""
+        self._tell(request)
+        with self._obeyed():
+            pass
+
+    def _tell(self, request: Message, descriptors: list[int] | None = None) -> None:
+        """Send, when all that it was told before was obeyed."""
+        with self._obeyed():
+            socket.send_fds(self._control, [json.dumps(request).encode()], descriptors or [])
+            self._unread += 1
+
+    @contextlib.contextmanager
+    def _obeyed(self) -> Iterator[None]:
         with self._lock:
             if self._closed:
                 raise LostError
             try:
-                socket.send_fds(self._control, [json.dumps(request).encode()], descriptors or [])
-                return self._read_answer()
+                while self._unread:
+                    self._read_answer()
+                    self._unread -= 1
+                yield
             except OSError:
                 self.lost = True
                 raise LostError("the warm process died") from None
 
-    def _read_answer(self) -> Message:
+    def _read_answer(self) -> None:
         data = b""
         while not data.endswith(b"\n"):
             part = self._control.recv(4096)
             if not part:
                 raise ConnectionResetError
             data += part
-        answer: Message = json.loads(data)
-        return answer
 
 
 def _new_folder() -> Path:

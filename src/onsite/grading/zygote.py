@@ -2,9 +2,11 @@
 
 It obeys one grading process over a socket, one request at a time:
 
-    {"do": "fork", "run": N, ...}   with the run's four descriptors  -> {"pid": P}
-    {"do": "interrupt", "run": N}   SIGINT to the run's process      -> {}
-    {"do": "end", "run": N}         kill what is left of the run     -> {}
+    {"do": "fork", "run": N, ...}   with the run's four descriptors
+    {"do": "interrupt", "run": N}   SIGINT to the run's process
+    {"do": "end", "run": N}         kill what is left of the run
+
+each of which it answers with {} when that is done,
 
 and ends, with everything it forked, when that socket closes. How a run's process ended is written
 to the fourth of its descriptors, which is closed then. It has one thread, so that forking is
@@ -123,20 +125,19 @@ class Zygote:
         if not data:
             return False
         request = json.loads(data)
-        answer: dict[str, Any] = {}
         match request["do"]:
             case "fork":
-                answer = {"pid": self._fork(request, descriptors)}
+                self._fork(request, descriptors)
             case "interrupt":
                 pid = self._pids.get(request["run"])
                 if pid in self._life:
                     os.kill(pid, signal.SIGINT)
             case "end":
                 self._end(request["run"])
-        self._control.sendall(json.dumps(answer).encode() + b"\n")
+        self._control.sendall(b"{}\n")
         return True
 
-    def _fork(self, request: dict[str, Any], descriptors: list[int]) -> int:
+    def _fork(self, request: dict[str, Any], descriptors: list[int]) -> None:
         channel, out, err, life = descriptors
         pid = self._spawn()
         if pid == 0:
@@ -145,19 +146,22 @@ class Zygote:
             os.close(descriptor)
         self._pids[request["run"]] = pid
         self._life[pid] = life
-        return pid
 
     def _spawn(self) -> int:
         return os.fork()
 
-    def _enclose(self, request: dict[str, Any], channel: int, life: int) -> None:
-        """In the fork: let go of what is not the run's, and make sure that its end is seen."""
+    def _enclose(self, request: dict[str, Any], channel: int, life: int) -> int | None:
+        """In the fork: let go of what is not the run's, and make sure that its end is seen.
+
+        Returns a descriptor to be closed when the run begins, if somebody waits for that.
+        """
         # Another run's end must be seen although this one goes on.
         for descriptor in (life, *self._life.values()):
             os.close(descriptor)
         child.prctl(child.PR_SET_PDEATHSIG, signal.SIGKILL)
         # Whatever this run leaves behind becomes its child, and later its parent's, which kills it.
         child.prctl(child.PR_SET_CHILD_SUBREAPER, 1)
+        return None
 
     def _become_run(
         self, request: dict[str, Any], channel: int, out: int, err: int, life: int
@@ -174,8 +178,9 @@ class Zygote:
             os.dup2(err, 2)
             os.close(out)
             os.close(err)
-            self._enclose(request, channel, life)
-            child.run(self._shell, socket.socket(fileno=channel), child.Fence(**request["fence"]))
+            waiting = self._enclose(request, channel, life)
+            fence = child.Fence(**request["fence"])
+            child.run(self._shell, socket.socket(fileno=channel), fence, waiting)
             code = 0
         except BaseException:
             os.write(2, traceback.format_exc().encode())

@@ -22,6 +22,7 @@ from onsite.course.layout import Layout
 from onsite.errors import OnsiteError
 from onsite.grading import sandbox
 from onsite.grading.gradebook import nbgrader_config
+from onsite.grading.ledger import only_grader
 from onsite.grading.nbgrader import warm
 
 
@@ -162,6 +163,21 @@ def test_without_a_sandbox_nothing_is_touched(
     trusting.start()
     assert rows(course)["right"][0] == 5
     warm._warm.close()
+
+
+@pytest.mark.slow
+def test_it_does_nothing_while_another_grader_works(course: Layout) -> None:
+    page = course.autograded / "right" / MODULE / "adding.ipynb"
+    before = page.stat().st_mtime_ns
+    alone = only_grader(course, pytest.fail)
+    with alone, pytest.raises(NbGraderException, match=r"already \(process \d+\), so nothing was"):
+        converter(course, Autograde, "right").start()
+    assert page.stat().st_mtime_ns == before
+
+    converter(course, Autograde, "right").start()
+    assert page.stat().st_mtime_ns > before, "it takes the lock, and lets it go"
+    with only_grader(course, pytest.fail):
+        pass
 
 
 @pytest.mark.slow

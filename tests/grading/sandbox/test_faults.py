@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,39 +23,31 @@ from onsite.grading.result import CellResult
 from onsite.grading.runner import Runner, RunnerError
 from onsite.grading.sandbox import Sandbox, find, refusal
 
-#: How far below this process each of them is.
-BUBBLEWRAP, ZYGOTE, INIT, RUN = range(1, 5)
-
-
-def descendants(depth: int) -> list[psutil.Process]:
-    """This process's descendants of a generation."""
-    found = [psutil.Process()]
-    for _ in range(depth):
-        found = [child for parent in found for child in children(parent)]
-    return found
-
-
-def children(parent: psutil.Process) -> list[psutil.Process]:
-    try:
-        return parent.children()
-    except psutil.NoSuchProcess:
-        return []
+#: How far above what its first cell starts each of them is.
+RUN, INIT, ZYGOTE = range(3)
+#: An argument that nothing else on this machine is called with.
+MARK = f"600.{os.getpid()}"
 
 
 class Killer:
-    """Kills a process of a generation in the second cell of a run, so many times."""
+    """Kills one of the processes above a run's first in its second cell, so many times."""
 
-    def __init__(self, depth: int, times: int) -> None:
+    def __init__(self, above: int, times: int) -> None:
         self.killed: list[int] = []
-        self._depth = depth
+        self._above = above
         self._times = times
 
     def __call__(self, cell: CellResult) -> bool:
         """To be asked after each cell whether the run may stop."""
         if cell.id == "c0" and len(self.killed) < self._times:
-            # of all there are, those of other runners included, the youngest is of this run
-            victim = max(descendants(self._depth), key=lambda process: process.create_time())
-            threading.Timer(0.3, self._kill, [victim]).start()
+            sleeping = [
+                process
+                for process in psutil.process_iter(["cmdline"])
+                if MARK in (process.info["cmdline"] or [])
+            ]
+            # What is left of a run that was killed is older.
+            youngest = max(sleeping, key=lambda process: process.create_time())
+            threading.Timer(0.3, self._kill, [youngest.parents()[self._above]]).start()
         return False
 
     def _kill(self, victim: psutil.Process) -> None:
@@ -62,18 +55,62 @@ class Killer:
         victim.send_signal(signal.SIGKILL)
 
 
-SLOW = notebook("'earned'", "import time; time.sleep(2)", "'after'")
+SLOW = notebook(
+    f"import subprocess\nsubprocess.Popen(['sleep', '{MARK}'])\n'earned'",
+    "import time; time.sleep(2)",
+    "'after'",
+)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("depth", [ZYGOTE, INIT, RUN], ids=["zygote", "init", "run"])
-def test_a_kill_from_outside_is_made_good(box: Sandbox, depth: int) -> None:
+@pytest.mark.parametrize("above", [ZYGOTE, INIT, RUN], ids=["zygote", "init", "run"])
+def test_a_kill_from_outside_is_made_good(box: Sandbox, above: int) -> None:
     with Runner(sandbox=box, limits=LIMITS) as one:
-        killer = Killer(depth, 1)
+        killer = Killer(above, 1)
         result = one.run(SLOW, stop=killer)
     assert len(killer.killed) == 1
     assert [cell.status for cell in result.cells] == ["ok"] * 3
     assert result.ending == "complete"
+
+
+def waiting(runner: Runner) -> tuple[psutil.Process, psutil.Process]:
+    """The init of the run that was made while the last one went on, and that run."""
+    assert runner._zygote is not None
+    (zygote,) = psutil.Process(runner._zygote._process.pid).children()
+    while not (runs := [run for init in zygote.children() for run in init.children()]):
+        time.sleep(0.01)
+    (run,) = runs
+    (init,) = run.parents()[:1]
+    return init, run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("above", [INIT, RUN], ids=["init", "run"])
+def test_a_run_that_is_killed_before_its_turn_is_no_zero(box: Sandbox, above: int) -> None:
+    """The next run is made while one goes on, and waits."""
+    with Runner(sandbox=box, limits=LIMITS) as one:
+        one.run(notebook("1"))
+        init, run = waiting(one)
+        victim = init if above == INIT else run
+        victim.kill()
+        result = one.run(notebook("1", "2"))
+    assert [cell.status for cell in result.cells] == ["ok"] * 2
+
+
+@pytest.mark.slow
+def test_a_run_that_waits_is_not_looked_at(box: Sandbox) -> None:
+    """It may wait for days, in a JupyterLab with formgrader."""
+    with Runner(sandbox=box, limits=LIMITS) as one:
+        one.run(notebook("1"))
+        init, _ = waiting(one)
+        before = -1
+        for _ in range(60):  # until it has started
+            if (now := init.num_ctx_switches().voluntary) == before:
+                break
+            before = now
+            time.sleep(0.5)
+        else:
+            pytest.fail(f"it has woken up {before} times")
 
 
 @pytest.mark.slow

@@ -492,10 +492,9 @@ def test_nothing_outlives_a_kill(victim: str, tmp_path: Path) -> None:
     assert program.stdout is not None
     try:
         bubblewrap = psutil.Process(int(program.stdout.readline()))
-        while not marked(mark):
+        while not (found := marked(mark)):
             time.sleep(0.01)
-        (zygote,) = bubblewrap.children()
-        (init,) = zygote.children()
+        _, init, zygote = found[0].parents()[:3]
         chosen = {"bubblewrap": bubblewrap, "zygote": zygote, "init": init}
         pid = program.pid if victim == "runner" else chosen[victim].pid
         os.kill(pid, signal.SIGKILL)

@@ -7,6 +7,9 @@ long as nbgrader's process works on the same module.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from logging import Logger
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from onsite.course.layout import Layout
 from onsite.errors import OnsiteError
 from onsite.grading.assignment import read_assignment
 from onsite.grading.gradebook import Writer
+from onsite.grading.ledger import only_grader
 from onsite.grading.nbgrader.warm import warm_grader
 from onsite.grading.outcome import Grade, TopicGrade
 from onsite.grading.restore import Notebook, SubmissionError, read_submission, with_unique_ids
@@ -53,8 +57,11 @@ class SubmissionExporter(NotebookExporter):
             with Writer(self.config, assignment.module, assignment.masters):
                 pass  # the gradebook now knows the module's cells as they are in source/
         except OnsiteError as error:
-            self.log.error("%s", error)
-            raise NbGraderException(str(error)) from None
+            raise _told(self.log, error) from None
+        # nbgrader has no hook around all submissions; the next thing it does is to call this.
+        self.parent.convert_notebooks = partial(
+            _alone, self.layout, self.log, self.parent.convert_notebooks
+        )
 
     def from_filename(  # type: ignore[override]  # what nbgrader writes is text
         self, filename: str, resources: dict[str, Any] | None = None, **more: Any
@@ -77,6 +84,30 @@ class SubmissionExporter(NotebookExporter):
         notebook = nbformat.reads(submitted.to_bytes().decode(), as_version=4)
         result: tuple[str, dict[str, Any]] = self.from_notebook_node(notebook, resources, **more)
         return result
+
+
+def _alone(layout: Layout, log: Logger, convert: Callable[[], None]) -> None:
+    """Convert as the one process that grades this course.
+
+    Raises:
+        NbGraderException: another one does. Formgrader, all of which would stand still meanwhile,
+            does not wait for that.
+    """
+
+    def refuse(who: str) -> None:
+        raise OnsiteError(f"{who}, so nothing was done; run this again when that has ended.")
+
+    try:
+        with only_grader(layout, refuse):
+            convert()
+    except OnsiteError as error:
+        raise _told(log, error) from None
+
+
+def _told(log: Logger, error: OnsiteError) -> NbGraderException:
+    """What nbgrader ends with, after its log has said why."""
+    log.error("%s", error)
+    return NbGraderException(str(error))
 
 
 class SandboxedExecute(NbGraderPreprocessor):

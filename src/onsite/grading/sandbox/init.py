@@ -83,8 +83,11 @@ def make_plan(account: tuple[int, int] | None) -> Plan:
     return Plan(account, tuple(links), seccomp.program(), kept)
 
 
-def enclose(plan: Plan, bounds: Bounds, report: int) -> None:
+def enclose(plan: Plan, bounds: Bounds, report: int) -> int:
     """Become the run's init, and return in the run.
+
+    The run is watched from the moment on in which it closes the descriptor that this returns: one
+    that waits for its first cell, maybe for days, needs no looking at.
 
     Args:
         plan: what it has in common with others.
@@ -93,6 +96,7 @@ def enclose(plan: Plan, bounds: Bounds, report: int) -> None:
     """
     # before anybody can send them: without a handler an init never gets them
     wake, alarm = _catch(signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
+    begun, waiting = os.pipe()
     try:
         proc = _make_system(bounds, plan.kept)
         become_student(plan.account)
@@ -102,12 +106,12 @@ def enclose(plan: Plan, bounds: Bounds, report: int) -> None:
         _say(report, Ended(fault=str(error) or repr(error)))
         os._exit(1)
     if run == 0:
-        _become_run(plan.program, wake, alarm, report, proc)
-        return
+        _become_run(plan.program, wake, alarm, report, proc, begun)
+        return waiting
     try:
         kernel.keep_capabilities(kernel.KILL | kernel.TRACE)
-        kernel.close_all_but(wake, alarm, report, proc)
-        _say(report, _watch(run, bounds, wake, proc))
+        kernel.close_all_but(wake, alarm, report, proc, begun)
+        _say(report, _watch(run, bounds, wake, proc, begun))
     except BaseException as error:
         _say(report, Ended(fault=str(error) or repr(error)))
     finally:
@@ -191,15 +195,19 @@ def _become_run(program: seccomp.Program, *of_init: int) -> None:
     seccomp.install(program)
 
 
-def _watch(run: int, bounds: Bounds, wake: int, proc: int) -> Ended:
+def _watch(run: int, bounds: Bounds, wake: int, proc: int, begun: int) -> Ended:
     """Wait for the end of the run, or bring it about; nothing of it is left then."""
     memory, crowd = Memory(proc), Crowd(proc)
     limit: Passed = ""
     status = None
     allowed = bounds.memory_bytes + resident(proc, os.getpid())
-    poll_at = time.monotonic() + _POLL
+    poll_at: float | None = None
     while status is None and not limit:
-        select.select([wake], [], [], max(0.0, poll_at - time.monotonic()))
+        if poll_at is None:
+            ready, _, _ = select.select([wake, begun], [], [])
+            poll_at = time.monotonic() + _POLL if begun in ready else None
+        else:
+            select.select([wake], [], [], max(0.0, poll_at - time.monotonic()))
         signals = _signals(wake)
         if signal.SIGINT in signals:
             os.kill(run, signal.SIGINT)
@@ -207,7 +215,7 @@ def _watch(run: int, bounds: Bounds, wake: int, proc: int) -> Ended:
             status = _reap(run)
         if signal.SIGTERM in signals:
             break
-        if time.monotonic() >= poll_at:
+        if poll_at is not None and time.monotonic() >= poll_at:
             found = processes(proc)
             if found.cpu_seconds > bounds.cpu_seconds:
                 limit = "cpu"

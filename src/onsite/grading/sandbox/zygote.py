@@ -43,9 +43,9 @@ class SandboxedZygote(Zygote):
                 kernel.enter(self._namespace, kernel.NEW_PIDS)
         return pid
 
-    def _enclose(self, request: dict[str, Any], channel: int, life: int) -> None:
+    def _enclose(self, request: dict[str, Any], channel: int, life: int) -> int:
         kernel.close_all_but(0, 1, 2, channel, life)
-        init.enclose(self._plan, init.Bounds(**request["bounds"]), life)
+        return init.enclose(self._plan, init.Bounds(**request["bounds"]), life)
 
     def _end(self, run: int) -> None:
         """Have the run's init end the run, and say so; when it does not, nothing is left either."""
