@@ -1,6 +1,6 @@
 """Try every check again and again on a machine that is kept busy: no verdict may change.
 
-Usage: .venv/bin/python benchmarks/steady.py [--runs 50] [--busy 4] [TOPIC...]
+Usage: .venv/bin/python benchmarks/steady.py [--runs 50] [--first 0] [--busy 4] [TOPIC...]
 
 Each run gives every solution, alternative and wrong answer of the topics to the runner under seeds
 of its own (hashes, `random`, numpy), while `--busy` processes keep the processors from it. Prints a
@@ -62,6 +62,7 @@ def main() -> None:
     """Try, and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--first", type=int, default=0, help="the first run's number, its seed")
     parser.add_argument("--busy", type=int, default=4, help="processes that compete")
     parser.add_argument("topics", nargs="*", help="all, if none")
     options = parser.parse_args()
@@ -73,7 +74,7 @@ def main() -> None:
     tried, loads = Counter[str](), []
     found: list[tuple[int, Topic, Failure]] = []
     with busy(options.busy):
-        for run in track(range(options.runs), "trying"):
+        for run in track(range(options.first, options.first + options.runs), "trying"):
             with laboratory(topics, seed=run) as lab:
                 for topic in topics:
                     count, failures = verdicts(topic, lab)
