@@ -219,16 +219,23 @@ def _services(assignment: Assignment) -> tuple[str, ...]:
 
 
 def workers(count: int, repeats: int) -> None:
-    """One worker beside two."""
+    """One worker beside two; and one that has one processor only, with the coordinator.
+
+    A worker with more prepares its next run while one goes on, and so uses a part of the second.
+    """
+    every = sorted(os.sched_getaffinity(0))
     print(f"\n### Workers\n\n{load()} before\n")
-    print("| workers | submissions | one more submission, s |\n|---|---|---|")
+    print("| workers | processors | submissions | one more submission, s |\n|---|---|---|---|")
     each = {}
-    for jobs in (1, 2):
+    for jobs, processors in ((1, 1), (1, 2), (2, 2)):
+        os.sched_setaffinity(0, every[:processors])
         runs = [time_ours(small(), count, "--jobs", str(jobs)).each for _ in range(repeats)]
-        each[jobs] = statistics.median(runs)
-        print(f"| {jobs} | {count} | {each[jobs]:.4f} |")
+        each[jobs, processors] = statistics.median(runs)
+        print(f"| {jobs} | {processors} | {count} | {each[jobs, processors]:.4f} |", flush=True)
+    os.sched_setaffinity(0, every)
     print(
-        f"\nTwo workers are {each[1] / each[2]:.2f} times as fast as one; {load()} after",
+        f"\nTwo workers are {each[1, 1] / each[2, 2]:.2f} times as fast as one with one processor, "
+        f"{each[1, 2] / each[2, 2]:.2f} times as fast as one with two; {load()} after",
         flush=True,
     )
 
