@@ -85,6 +85,27 @@ def test_grade(course: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_run_is_kept_to_be_looked_at(course: Path) -> None:
+    assert onsite(course, "build").returncode == 0
+    handed_in = course / "submitted" / "bob" / "01-basics"
+    shutil.copytree(course / "release" / "01-basics", handed_in)
+    done = onsite(course, "grade", "01-basics", "--keep")
+    assert done.returncode == 2
+    assert "name the student by --student ID" in done.stderr
+    done = onsite(course, "grade", "01-basics", "--student", "bob", "--keep")
+    assert done.returncode == 0, done.stderr
+    kept = course / "build" / "grade" / "01-basics" / "bob"
+    forms = [f"adding.{form}.ipynb" for form in ("executed", "restored", "submitted")]
+    assert sorted(path.name for path in kept.iterdir()) == sorted([*forms, "adding.json"])
+    assert (kept / forms[2]).read_bytes() == (handed_in / "adding.ipynb").read_bytes()
+    said = json.loads((kept / "adding.json").read_text())
+    checks = [cell for cell in said["cells"] if cell["assertions"]]
+    assert {cell["status"] for cell in checks} == {"error"}
+    came = {each["came_to"] for cell in checks for each in cell["assertions"]}
+    assert came <= {"did not hold", "not reached"}
+
+
+@pytest.mark.slow
 def test_grade_by_a_cluster(course: Path) -> None:
     assert onsite(course, "build").returncode == 0
     for student, folder in (("ann", "source"), ("bob", "release")):

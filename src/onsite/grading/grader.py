@@ -242,6 +242,9 @@ def account_of(result: RunResult) -> dict[str, Any]:
                 "error": f"{cell.error_name}: {cell.error_message}"[:LONGEST_ERROR]
                 if cell.error_name
                 else "",
+                "assertions": [
+                    {"line": line, "came_to": came_to} for line, came_to in cell.assertions
+                ],
             }
             for cell in result.cells
         ],

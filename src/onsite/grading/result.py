@@ -9,6 +9,7 @@ from typing import Any, Literal
 Passed = Literal["", "time", "cpu", "memory", "processes", "files", "file_size", "disk", "output"]
 CellStatus = Literal["ok", "error", "timeout", "output_limit", "killed", "not_run"]
 Ending = Literal["complete", "stopped", "timeout", "killed"]
+CameTo = Literal["held", "did not hold", "not reached"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class CellResult:
     - not_run: the run had ended before its turn.
 
     `limit` says which limit it passed, if any; an error that speaks of one counts as that.
+    `assertions` are those of a check that had its turn, in the order in which they stand: the line
+    of each in the cell, from 1, and what the grader knows of it.
     """
 
     index: int
@@ -82,6 +85,7 @@ class CellResult:
     traceback: tuple[str, ...] = ()
     seconds: float = 0.0
     limit: Passed = ""
+    assertions: tuple[tuple[int, CameTo], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

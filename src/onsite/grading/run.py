@@ -224,6 +224,7 @@ class Run:
         return CellResult(
             *(index, _cell_id(index, cell), status, outputs.finished(), name, text, trace, seconds),
             limit,
+            () if done is None else self._judge.evidence(hearing, done),
         )
 
     def _verdict(

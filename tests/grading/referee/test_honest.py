@@ -320,3 +320,20 @@ def test_a_check_that_goes_on_for_ever(runner: Runner) -> None:
     limits = replace(LIMITS, seconds_per_cell=1)
     result = runner.run(data, limits=limits, roles={1: "check", 2: "check"})
     assert [c.status for c in result.cells] == ["ok", "timeout", "ok"]
+
+
+def test_what_each_assertion_came_to(runner: Runner) -> None:
+    check = (
+        "assert f(1) == 1\n\nfor n in range(3):\n    assert f(n) == n\n"
+        "if f(1) == 9:\n    assert f(9) == 1\nassert f(3) == 4, 'four'\nassert f(4) == 4"
+    )
+    data = notebook("def f(n): return n", check, "assert f(2) == 2", "import os; os._exit(3)", "1")
+    result = runner.run(data, roles=dict.fromkeys((1, 2, 3), "check"))
+    came = [cell.assertions for cell in result.cells]
+    assert came == [
+        (),
+        ((1, "held"), (4, "held"), (6, "not reached"), (7, "did not hold"), (8, "not reached")),
+        ((1, "held"),),
+        (),
+        (),
+    ]

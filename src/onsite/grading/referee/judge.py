@@ -22,7 +22,7 @@ from onsite.grading.referee.instrument import (
 )
 from onsite.grading.referee.line import Message, NoiseError
 from onsite.grading.referee.plain import NotPlainError, decode, encode
-from onsite.grading.result import Suspicion
+from onsite.grading.result import CameTo, Suspicion
 
 Role = Literal["student", "instructor", "check"]
 
@@ -187,6 +187,24 @@ class Judge:
                 Suspicion("breach", self._index, "an account that makes no sense")
             )
             return _NOT_PROVED, "the run was tampered with, so a person has to look at it"
+
+    def evidence(self, hearing: Hearing, ended: Message) -> tuple[tuple[int, CameTo], ...]:
+        """What each assertion of a check came to, with its line; of any other cell nothing."""
+        if hearing.role != "check" or hearing.program is None:
+            return ()
+        reached = {(number, held) for cell, number, held in ended["reached"] if cell == self._index}
+        return tuple(
+            (
+                assertion.line,
+                "did not hold"
+                if (number, False) in reached
+                else "held"
+                if (number, True) in reached
+                else "not reached",
+            )
+            for number, assertion in enumerate(hearing.program.assertions)
+            if assertion.canary is None
+        )
 
     def _verdict(self, hearing: Hearing, ended: Message) -> tuple[str, str]:
         name, text = str(ended["ename"]), str(ended["evalue"])
