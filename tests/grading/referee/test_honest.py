@@ -57,6 +57,11 @@ RIGHT = {
         "import numpy as np\nassert (f() == np.array([0, 2, 4, 6])).all()\n"
         "assert (f() == [0, 2, 4, 6]).all()\nassert f().sum() == 12\nassert f()[1] == 2",
     ),
+    "generic classes": (
+        "from typing import Generic, TypeVar\nT = TypeVar('T')\nclass Box(Generic[T]): pass",
+        "class Small(Box[int]):\n    pass\nassert issubclass(Small, Box)\n"
+        "assert isinstance(Small(), Box)",
+    ),
     "top-level await": (
         "import asyncio\nasync def f():\n    await asyncio.sleep(0)\n    return 9",
         "assert await f() == 9\nasync with asyncio.timeout(5):\n    assert await f() == 9\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import warnings
 from collections.abc import Mapping
 from functools import cache
@@ -14,7 +15,7 @@ from onsite.grading.referee.constants import MARK, fill
 
 
 def bind(file: str, objects: Mapping[str, Any], secret: str) -> dict[bytes, FunctionType]:
-    """The functions of a file by placeholder, with objects as constants and no globals at all.
+    """The functions of a file by placeholder, with objects as constants and no globals.
 
     `secret` is the audit event by which they speak to the referee. A function may call those that
     stand above it.
@@ -24,7 +25,10 @@ def bind(file: str, objects: Mapping[str, Any], secret: str) -> dict[bytes, Func
     made: dict[bytes, FunctionType] = {}
     for code in template(file).co_consts:
         if isinstance(code, CodeType):
-            function = FunctionType(fill(code, places | made), {"__builtins__": {}})
+            # What is written in C imports by the built-in names of the frame that it finds itself
+            # in: since 3.12 the making of a subclass of typing.Generic does.
+            names = {"__builtins__": {"__import__": builtins.__import__}}
+            function = FunctionType(fill(code, places | made), names)
             made[MARK + code.co_name.encode()] = function
     return made
 
