@@ -1,4 +1,7 @@
-"""What a newcomer does: clone into an empty folder with an empty HOME, then one command."""
+"""What a newcomer does: clone into an empty folder with an empty HOME, then one command.
+
+Where this machine has another Python than the one that runs the tests, it is the newcomer's.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MINUTES = 60
+SOLUTIONS = ROOT / "tests" / "grading" / "sandbox" / "solutions.py"
 
 
 def newcomer(home: Path) -> dict[str, str]:
@@ -21,7 +25,26 @@ def newcomer(home: Path) -> dict[str, str]:
     path = [p for p in os.environ["PATH"].split(os.pathsep) if not p.startswith(own)]
     base = str(Path(sys.base_prefix) / "bin")
     kept = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "SSL_", "UV_", "LANG"))}
-    return {**kept, "HOME": str(home), "PATH": os.pathsep.join([base, *path])}
+    python = other_python() or sys.executable
+    return kept | {
+        "HOME": str(home),
+        "PATH": os.pathsep.join([base, *path]),
+        "ONSITE_PYTHON": str(python),
+    }
+
+
+def other_python() -> Path | None:
+    """The newest other Python that the course is made for, on PATH or where pyenv keeps them."""
+    folders = [Path(folder) for folder in os.get_exec_path()]
+    folders += [base / "bin" for base in Path(sys.base_prefix).parent.iterdir()]
+    for minor in (13, 12, 11):
+        for folder in folders:
+            found = folder / f"python3.{minor}"
+            if minor != sys.version_info.minor and os.access(found, os.X_OK):
+                said = subprocess.run([found, "-V"], capture_output=True, text=True, check=False)
+                if said.stdout.startswith(f"Python 3.{minor}."):  # pyenv's shims may refuse
+                    return found
+    return None
 
 
 @pytest.mark.slow
@@ -69,6 +92,13 @@ def test_one_command_makes_everything(tmp_path: Path) -> None:
     )  # fmt: skip
     assert again.returncode == 0, again.stdout + again.stderr
     assert "packages" not in again.stderr
+
+    # Topics, checks and the sandbox on that Python; servers need not be fetched again.
+    graded = subprocess.run(
+        [clone / ".venv" / "bin" / "python", SOLUTIONS, clone],
+        env=offline | {"HOME": os.environ["HOME"]}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (graded.returncode, graded.stdout, graded.stderr) == (0, "", ""), other_python()
 
     size = subprocess.run(
         ["du", "-sm", clone / ".venv"], capture_output=True, text=True, check=True
