@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from tests.grading.notebooks import notebook
 
 from onsite.grading.errors import LostError
 from onsite.grading.forks import Fork, Forks, Order
+from onsite.grading.runner import Runner
 
 SMALL: dict[str, Any] = {"fence": {"memory": 1}}
 LARGE: dict[str, Any] = {"fence": {"memory": 2}}
@@ -114,3 +118,36 @@ def test_nobody_shares_one(warm: Warm, forks: Forks) -> None:
     for fork in taken:
         done(fork)
     forks.close()
+
+
+def test_to_close_while_one_is_made_stops_nobody() -> None:
+    """A worker closes when its coordinator is gone, from another thread than it grades in."""
+    with Runner() as one:
+        one.run(notebook("1"))
+        zygote = one._zygote
+        assert zygote is not None
+        fork, making, closing = zygote.forks._fork, threading.Event(), threading.Event()
+
+        def slowly(order: Order, descriptors: list[int]) -> int:
+            making.set()
+            closing.wait(10)
+            time.sleep(0.3)  # until the other thread has come to what it waits for
+            return fork(order, descriptors)
+
+        def close() -> None:
+            making.wait(10)
+            closing.set()
+            zygote.close()
+
+        zygote.forks._fork = slowly
+        with zygote.room() as folder:
+            order = {"fence": {"folder": folder}, "bounds": {}}
+            threads = [
+                threading.Thread(target=zygote.forks.prepare, args=(order, 100), daemon=True),
+                threading.Thread(target=close, daemon=True),
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(30)
+            assert not any(thread.is_alive() for thread in threads)

@@ -165,11 +165,12 @@ class WarmProcess:
 
     def close(self) -> None:
         """End the warm process and all it forked, and remove their folders."""
+        # Before this side's lock is taken: whoever makes a run has that one's and waits for this.
+        self.forks.close()
         with self._lock:
             if self._closed:
                 return
             self._closed = True
-            self.forks.close()
             with contextlib.suppress(OSError):
                 self._control.shutdown(socket.SHUT_RDWR)
             self._control.close()
