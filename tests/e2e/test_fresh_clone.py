@@ -41,8 +41,9 @@ def other_python() -> Path | None:
         for folder in folders:
             found = folder / f"python3.{minor}"
             if minor != sys.version_info.minor and os.access(found, os.X_OK):
-                said = subprocess.run([found, "-V"], capture_output=True, text=True, check=False)
-                if said.stdout.startswith(f"Python 3.{minor}."):  # pyenv's shims may refuse
+                # Debian's may lack what makes an environment; pyenv's shims may refuse to run.
+                able = subprocess.run([found, "-c", "import ensurepip"], capture_output=True)
+                if able.returncode == 0:
                     return found
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from tests.grading.notebooks import notebook
 
+from onsite.grading.channels import Channels
 from onsite.grading.errors import LostError
 from onsite.grading.forks import Fork, Forks, Order
 from onsite.grading.runner import Runner
@@ -103,6 +105,21 @@ def test_a_dead_warm_process_is_the_next_ones_matter(warm: Warm, forks: Forks) -
     with pytest.raises(LostError):
         forks.take(SMALL, 100)
     assert descriptors() == before
+
+
+def test_what_fails_ahead_of_time_costs_nobody_a_turn(
+    warm: Warm, forks: Forks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> Channels:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("onsite.grading.forks.Channels", full)
+        forks.prepare(SMALL, 100)
+        with pytest.raises(OSError, match="too many"):
+            forks.take(SMALL, 100)
+    done(forks.take(SMALL, 100))
+    assert warm.forked == [SMALL]
 
 
 def test_nobody_shares_one(warm: Warm, forks: Forks) -> None:

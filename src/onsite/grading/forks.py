@@ -64,8 +64,9 @@ class Forks:
         return self._new(order, message_bytes)
 
     def prepare(self, order: Order, message_bytes: int) -> None:
-        """Make a run for whoever asks for the same; if the warm process died, they will see."""
-        with self._lock, contextlib.suppress(LostError):
+        """Make a run for whoever asks for the same; what hinders it is theirs to see."""
+        # OSError: this process has no descriptors left.
+        with self._lock, contextlib.suppress(LostError, OSError):
             if self._ready is None and not self._closed:
                 self._ready = self._new(order, message_bytes)
 

@@ -66,7 +66,7 @@ class WarmProcess:
         self._token = secrets.token_hex(16)
         self._numbers = itertools.count()
         self._lock = threading.Lock()
-        self._unread = 0  # answers
+        self._answer_due = False
         self._closed = False
         self.forks = Forks(self.fork, self.end)
         self.lost = False
@@ -205,7 +205,7 @@ class WarmProcess:
         """Send, when all that it was told before was obeyed."""
         with self._obeyed():
             socket.send_fds(self._control, [json.dumps(request).encode()], descriptors or [])
-            self._unread += 1
+            self._answer_due = True
 
     @contextlib.contextmanager
     def _obeyed(self) -> Iterator[None]:
@@ -213,9 +213,9 @@ class WarmProcess:
             if self._closed:
                 raise LostError
             try:
-                while self._unread:
+                if self._answer_due:
                     self._read_answer()
-                    self._unread -= 1
+                    self._answer_due = False
                 yield
             except OSError:
                 self.lost = True

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from onsite.course.layout import Layout
 from onsite.grading.assignment import assignment_bytes
-from onsite.grading.grader import Grader
+from onsite.grading.grader import LIMITS, Grader
 from onsite.grading.outcome import Grade
-from onsite.grading.sandbox import find
+from onsite.grading.result import Limits
+from onsite.grading.sandbox import Sandbox, find
 from onsite.grading.submission import Submission
 
 
@@ -22,12 +23,12 @@ def modules(layout: Layout) -> list[str]:
     return sorted(path.name for path in layout.source.glob("[0-9]*"))
 
 
-def complaints(layout: Layout, module: str) -> Iterator[str]:
+def complaints(
+    layout: Layout, module: str, sandbox: Sandbox | None, limits: Limits
+) -> Iterator[str]:
     """What keeps a module's solutions from full points, and what is suspected of them."""
     notebooks = {path.stem: path.read_bytes() for path in layout.source.glob(f"{module}/*.ipynb")}
-    # where no sandbox can be had, these are trusted
-    sandbox = find() if sys.platform == "linux" else None
-    with Grader(assignment_bytes(layout, module), sandbox=sandbox) as grader:
+    with Grader(assignment_bytes(layout, module), limits=limits, sandbox=sandbox) as grader:
         submission = Submission("ann", module, None, notebooks)
         grade = Grade.from_bytes(grader.grade(submission.to_bytes()))
     if grade.problem or {topic.topic for topic in grade.topics} != set(notebooks):
@@ -44,8 +45,13 @@ def complaints(layout: Layout, module: str) -> Iterator[str]:
 def main() -> None:
     """Grade every module, two at a time."""
     layout = Layout(Path(sys.argv[1]))
+    sandbox = find() if sys.platform == "linux" else None  # elsewhere these are trusted
+
+    def found_in(module: str) -> list[str]:
+        return [*complaints(layout, module, sandbox, LIMITS)]
+
     with ThreadPoolExecutor(2) as pool:
-        for found in pool.map(lambda module: [*complaints(layout, module)], modules(layout)):
+        for found in pool.map(found_in, modules(layout)):
             for complaint in found:
                 print(complaint)
 

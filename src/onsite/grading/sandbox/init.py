@@ -201,13 +201,10 @@ def _watch(run: int, bounds: Bounds, wake: int, proc: int, begun: int) -> Ended:
     limit: Passed = ""
     status = None
     allowed = bounds.memory_bytes + resident(proc, os.getpid())
-    poll_at: float | None = None
+    select.select([wake, begun], [], [])
+    poll_at = time.monotonic() + _POLL
     while status is None and not limit:
-        if poll_at is None:
-            ready, _, _ = select.select([wake, begun], [], [])
-            poll_at = time.monotonic() + _POLL if begun in ready else None
-        else:
-            select.select([wake], [], [], max(0.0, poll_at - time.monotonic()))
+        select.select([wake], [], [], max(0.0, poll_at - time.monotonic()))
         signals = _signals(wake)
         if signal.SIGINT in signals:
             os.kill(run, signal.SIGINT)
@@ -215,7 +212,7 @@ def _watch(run: int, bounds: Bounds, wake: int, proc: int, begun: int) -> Ended:
             status = _reap(run)
         if signal.SIGTERM in signals:
             break
-        if poll_at is not None and time.monotonic() >= poll_at:
+        if time.monotonic() >= poll_at:
             found = processes(proc)
             if found.cpu_seconds > bounds.cpu_seconds:
                 limit = "cpu"
