@@ -22,6 +22,7 @@ def test_all_of_it_can_be_imported(name: str) -> None:
         ("from django.conf import settings", ("django.db.models",)),
         ("from onsite.services import postgres", ("onsite.services",)),
         ("from onsite.stage import Stage", ()),
+        ("from onsite.virtual_time import now, play", ()),
         ("import redis", ("redis", "redis.asyncio")),
         ("# about pandas\npandasque = 1", ()),
         ("%matplotlib inline\nimport psycopg", ("psycopg",)),

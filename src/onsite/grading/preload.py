@@ -26,6 +26,7 @@ ALWAYS = (
     "urllib.request",
     "IPython.display",
     "onsite.stage",
+    "onsite.virtual_time",
 )
 #: What it takes a notebook of the topic to import.
 OPTIONAL = (

@@ -13,6 +13,7 @@ from onsite.grading.runner import Runner
 
 #: The instructor's cell: what checks use.
 SETUP = """
+import asyncio
 import math
 import random
 import threading
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from unittest import mock
 
 from onsite.stage import Stage
+from onsite.virtual_time import now, play
 
 
 @dataclass
@@ -53,6 +55,16 @@ def run(runner: Runner, *students: str, check: str = CHECK) -> RunResult:
     """The setup, the student's cells, and a check, which is the last cell."""
     cells = [SETUP, *map(textwrap.dedent, students), textwrap.dedent(check)]
     return runner.run(notebook(*cells), roles={0: "instructor", len(cells) - 1: "check"})
+
+
+#: Sleeps for as long as the answer says, and looks at the clock.
+VIRTUAL = """
+async def main():
+    await asyncio.sleep(square(3))
+    return now()
+when = play(main)
+assert when == 9, f"it is {when} s, not 9 s"
+"""
 
 
 @dataclass(frozen=True)
@@ -222,6 +234,44 @@ sys.meta_path.insert(0, Finder())
     "Stage replaced": Attack(
         WRONG + "import onsite.stage\nonsite.stage.Stage.call = lambda *a: mock.Mock(result=9)",
         check="with Stage() as stage:\n    assert stage.call(square, 3).result == 9",
+        suspicion="patched",
+    ),
+    "virtual time replaced": Attack(
+        WRONG
+        + "import onsite.virtual_time as module\nmodule.play = play = lambda main: 9\n"
+        + "module.now = now = lambda: 9\n",
+        check=VIRTUAL,
+        suspicion="patched",
+    ),
+    "a virtual loop whose clock is fast": Attack(
+        WRONG
+        + "from onsite.virtual_time import VirtualLoop\nreal = VirtualLoop.time\n"
+        + "VirtualLoop.time = lambda self: real(self) + 5",
+        check=VIRTUAL,
+        suspicion="patched",
+    ),
+    "a virtual clock that is set while it runs": Attack(
+        "from onsite.virtual_time import VirtualClock\nreal = VirtualClock.select\n"
+        "def select(self, timeout=None):\n    self.now = 9.0\n    return real(self, 0)\n"
+        "def square(x):\n    VirtualClock.select = select\n    return x + 1",
+        check=VIRTUAL,
+        suspicion="patched",
+    ),
+    "the selector behind the virtual clock": Attack(
+        WRONG
+        + "import selectors\nKind = selectors.DefaultSelector\nreal = Kind.select\n"
+        + "def select(self, timeout=None):\n"
+        + "    self.now = 9.0\n    return real(self, timeout)\nKind.select = select",
+        check=VIRTUAL,
+        suspicion="patched",
+    ),
+    "the loop behind the virtual loop": Attack(
+        WRONG
+        + "import asyncio.selector_events\nKind = asyncio.selector_events.BaseSelectorEventLoop\n"
+        + "real = Kind._process_events\ndef process(self, events):\n"
+        + "    self._selector.now = 9.0\n    return real(self, events)\n"
+        + "Kind._process_events = process",
+        check=VIRTUAL,
         suspicion="patched",
     ),
     "trace before": Attack(

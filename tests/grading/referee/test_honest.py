@@ -160,6 +160,12 @@ RIGHT = {
         "    assert first.error is None and second.error is None\n"
         "    assert count.n == 2, f'{count.n}'\n    return first\nat_every_step(scene)",
     ),
+    "a coroutine in virtual time": (
+        "import asyncio\nasync def f():\n    async with asyncio.timeout(60):\n"
+        "        await asyncio.gather(asyncio.sleep(3), asyncio.sleep(9))",
+        "from onsite.virtual_time import now, play\nasync def main():\n    await f()\n"
+        "    return now()\nassert play(main) == 9, 'not at 9 s'",
+    ),
     "a scratch name of the instructor's": (
         "call = kind = 5\ndef f(): return 9\nmath_ = math",
         "assert f() == 9",

@@ -25,15 +25,17 @@ BASE = (
 CORE = (
     *BASE, "asyncio", "bisect", "collections.abc", "concurrent.futures", "copy", "dataclasses",
     "datetime", "decimal", "enum", "fractions", "heapq", "io", "json.decoder", "json.encoder",
-    "logging", "numbers", "pickle", "queue", "statistics", "string", "typing", "unittest.mock",
-    "uuid",
+    "logging", "numbers", "onsite.stage", "onsite.virtual_time", "pickle", "queue", "statistics",
+    "string", "typing", "unittest.mock", "uuid",
+)  # fmt: skip
+_ASYNCIO = (
+    "asyncio.base_events", "asyncio.events", "asyncio.locks", "asyncio.queues", "asyncio.runners",
+    "asyncio.taskgroups", "asyncio.tasks", "asyncio.timeouts",
 )  # fmt: skip
 #: What stands behind a module: `asyncio.run` is patched in `asyncio.runners` as well.
 _BEHIND = {
-    "asyncio": (
-        "asyncio.base_events", "asyncio.events", "asyncio.locks", "asyncio.queues",
-        "asyncio.runners", "asyncio.taskgroups", "asyncio.tasks", "asyncio.timeouts",
-    ),
+    "asyncio": _ASYNCIO,
+    "onsite.virtual_time": ("asyncio", *_ASYNCIO, "asyncio.selector_events", "selectors"),
     "json": ("json.decoder", "json.encoder"),
     "unittest": ("unittest.mock",),
     "queue": ("_queue",),
@@ -191,7 +193,7 @@ def snapshot() -> tuple[dict[str, Any], dict[str, dict[type, dict[str, Any]]]]:
     classes = {
         name: dict(_classes(name, space))
         for name, (_, space) in modules.items()
-        if name in CORE or name in behind or name == "onsite.stage"
+        if name in CORE or name in behind
     }
     return modules, classes
 
