@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,6 +18,8 @@ from hashlib import blake2b
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from tests.grading.exactness.course import Module, Pieces
+
+from onsite.grading.referee.instrument import bound_by, defined_by
 
 DUE = datetime(2026, 11, 20, 12)
 #: How many submissions of each module; stock nbgrader takes two to eight seconds for one.
@@ -27,6 +30,8 @@ COUNTS = {
     "11-apis": 44,
     "16-interview": 50,
     "06-sql": 26,
+    "01-values": 20,
+    "03-functions": 8,
 }
 
 Edit = Callable[[NotebookNode, Pieces, random.Random], None]
@@ -77,16 +82,17 @@ def generate(module: Module) -> list[Handed]:
 def _one(module: Module, number: int, chance: random.Random) -> Handed:
     # Each base and each habit gets its turn in every module; the dice do the rest.
     base = list(BASES)[number % len(BASES)]
-    habits = [list(HABITS)[number % len(HABITS)]]
+    usual = HABITS_OF.get(module.name, list(HABITS))
+    habits = [usual[number % len(usual)]]
     if chance.random() < 0.3:
-        habits.append(chance.choice(list(HABITS)))
+        habits.append(chance.choice(usual))
     notebooks = copy.deepcopy(module.release)
     for name, notebook in notebooks.items():
         _number_cells(notebook)
         BASES[base](notebook, module.pieces[name], chance)
         _say(notebook, module.pieces[name], chance)
         for habit in habits:
-            HABITS[habit](notebook, module.pieces[name], chance)
+            (HABITS | MORE_HABITS)[habit](notebook, module.pieces[name], chance)
         _number_cells(notebook)
     story = " + ".join([base, *habits])
     if len(notebooks) > 1 and chance.random() < 0.25:
@@ -331,6 +337,23 @@ def warns(notebook: NotebookNode, pieces: Pieces, chance: random.Random) -> None
         cell["source"] = "\n".join(lines)
 
 
+def no_colon(notebook: NotebookNode, pieces: Pieces, chance: random.Random) -> None:
+    """Forgot the colon of a class or function, so that there is none of that name."""
+    cell = chance.choice(_exercises(notebook, pieces))
+    cell["source"] = re.sub(r"^((?:class|def) .*):$", r"\1", cell.source, count=1, flags=re.M)
+
+
+def leans_on_a_demo(notebook: NotebookNode, pieces: Pieces, chance: random.Random) -> None:
+    """An answer that uses what a demo above it has imported."""
+    cell = chance.choice(_exercises(notebook, pieces))
+    above = notebook.cells[: notebook.cells.index(cell)]
+    roles = [(each, each.metadata.get("onsite", {}).get("role")) for each in above]
+    mine = {name for each, role in roles if role == "setup" for name in bound_by(each.source)}
+    demos = [each.source for each, role in roles if role == "demo"]
+    names = {name for source in demos for name, _ in defined_by(source)} - mine
+    cell["source"] = f"{chance.choice(sorted(names))}\n{cell.source}"
+
+
 HABITS: dict[str, Edit] = {
     each.__name__: each
     for each in (
@@ -352,4 +375,11 @@ HABITS: dict[str, Edit] = {
         twice,
         warns,
     )
+}
+MORE_HABITS: dict[str, Edit] = {each.__name__: each for each in (no_colon, leans_on_a_demo)}
+
+#: The habits of those modules that do not have their turn with all of `HABITS`.
+HABITS_OF: dict[str, list[str]] = {
+    "01-values": ["no_colon", "helpers", "reordered", "twice", "no_colon", "no_helper", "plain"],
+    "03-functions": ["leans_on_a_demo", "plain", "leans_on_a_demo", "twice", "extra_cells"],
 }
