@@ -52,7 +52,7 @@ def refusal(finished: subprocess.CompletedProcess[str]) -> str:
 def test_an_unknown_name_is_refused_with_near_ones(root: Path) -> None:
     for command in ("build", "run"):
         message = refusal(onsite(root, command, "ading"))
-        assert message == "No topic or module is called 'ading'; did you mean adding."
+        assert message == "No topic or module is called 'ading'; did you mean adding?"
 
 
 @pytest.mark.slow

@@ -312,6 +312,8 @@ def grade(
             console.print(part)
     for folder in kept:
         errors.print(f"The run is kept in {folder}", highlight=False, soft_wrap=True)
+    if keep and not kept:
+        errors.print("No run is kept, because there was none: the hand-in cannot be read.")
     if any(line.status == "not graded" for line in lines):
         raise typer.Exit(1)
 

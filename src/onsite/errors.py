@@ -9,3 +9,8 @@ class OnsiteError(Exception):
     Its text is one clear sentence that names the file, line or option and the cure. The command
     line prints it without a traceback and exits with code 2.
     """
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop, unless it ends as a question does."""
+    return text if text.endswith("?") else f"{text}."

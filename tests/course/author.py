@@ -83,4 +83,4 @@ class Author:
         told, _, cure = message.partition("; ")
         assert broken.what in told, message
         assert broken.cure in cure, message
-        assert message.endswith(".")
+        assert message.endswith((".", "?"))

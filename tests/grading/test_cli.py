@@ -103,6 +103,13 @@ def test_a_run_is_kept_to_be_looked_at(course: Path) -> None:
     assert {cell["status"] for cell in checks} == {"error"}
     came = {each["came_to"] for cell in checks for each in cell["assertions"]}
     assert came <= {"did not hold", "not reached"}
+    assert {cell["cell"] for cell in checks} == {
+        "add-check-1", "add-check-2", "total-check-1"
+    }  # fmt: skip
+    (handed_in / "timestamp.txt").write_text("yesterday")
+    done = onsite(course, "grade", "01-basics", "--student", "bob", "--keep")
+    assert done.returncode == 1
+    assert "No run is kept, because there was none" in done.stderr
 
 
 @pytest.mark.slow
@@ -128,3 +135,9 @@ def test_grade_of_an_unknown_module(course: Path) -> None:
     done = onsite(course, "grade", "02-none")
     assert done.returncode == 2
     assert "source/ has no module '02-none'" in done.stderr
+    assert onsite(course, "build").returncode == 0
+    (course / "submitted").write_text("a file")
+    done = onsite(course, "grade", "01-basics")
+    assert done.returncode == 2
+    assert "it has to be a folder" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -29,6 +31,7 @@ from onsite.grading.feedback import write_feedback
 from onsite.grading.gradebook import database, nbgrader_config
 from onsite.grading.grader import Grader
 from onsite.grading.outcome import Grade
+from onsite.grading.sandbox import Sandbox
 from onsite.grading.submission import Submission
 from onsite.grading.summary import Line
 
@@ -177,7 +180,8 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     """A course with good and bad submissions, graded once."""
     more: dict[str, Edit] = {"lacks": without_the_answer, "exits": exits, "warns": warns}
     layout = course_with(tmp_path_factory.mktemp("grade") / "course", {**HONEST, **more})
-    (layout.submitted / "nothing" / MODULE).mkdir(parents=True)
+    for student in ("nothing", ".hidden"):
+        (layout.submitted / student / MODULE).mkdir(parents=True)
     for student in ("garbage", "pipe", "link", "time"):
         (layout.submitted / student / MODULE).mkdir(parents=True)
     (layout.submitted / "garbage" / MODULE / "adding.ipynb").write_text("{")
@@ -328,9 +332,27 @@ def test_a_server_that_does_not_start(tmp_path: Path, monkeypatch: pytest.Monkey
         raise OnsiteError("no room")
 
     monkeypatch.setattr("onsite.services.postgres", broken)
+    nothing = Submission("ann", MODULE, None, {}).to_bytes()
     with Grader(assignment_bytes(layout, MODULE)) as grader:
+        for _ in range(3):
+            problem = Grade.from_bytes(grader.grade(nothing)).problem
+            assert problem == "PostgreSQL did not start: no room"
+        server = SimpleNamespace(url="postgresql://mended")
+        monkeypatch.setattr("onsite.services.postgres", lambda **_: nullcontext(server))
+        assert Grade.from_bytes(grader.grade(nothing)).problem == "", "the fourth tries again"
+
+
+def test_programs_that_cannot_be_fetched(
+    layout: Layout, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(services: object) -> None:
+        raise PermissionError("the cache is not yours")
+
+    monkeypatch.setattr("onsite.grading.grader.fetch_programs", broken)
+    with Grader(assignment_bytes(layout, MODULE), sandbox=box) as grader:
         answer = grader.grade(Submission("ann", MODULE, None, {}).to_bytes())
-    assert Grade.from_bytes(answer).problem == "PostgreSQL did not start: no room"
+    expected = "The programs that its notebooks need cannot be had: the cache is not yours"
+    assert Grade.from_bytes(answer).problem == expected
 
 
 @pytest.mark.slow
@@ -370,13 +392,29 @@ def test_cells_that_changed_after_grading(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "student", "message"),
     [
-        ("01-basic", None, "source/ has no module '01-basic'; did you mean 01-basics"),
-        (MODULE, "rihgt", "no folder submitted/rihgt/01-basics; did you mean right"),
+        ("01-basic", None, "source/ has no module '01-basic'; did you mean 01-basics?"),
+        ("11-apis", None, "source/ has no module '11-apis'; there are 01-basics."),
+        (MODULE, "rihgt", "There is no folder submitted/rihgt/01-basics; did you mean right?"),
+        (MODULE, "", "--student names nobody; give it the name of a folder of submitted/."),
     ],
 )
 def test_unknown_names(layout: Layout, module: str, student: str | None, message: str) -> None:
-    with pytest.raises(OnsiteError, match=message):
+    with pytest.raises(OnsiteError) as refused:
         grade(layout, module, student)
+    assert str(refused.value) == message
+
+
+def test_a_file_in_the_place_of_submitted(tmp_path: Path) -> None:
+    layout = course_with(tmp_path / "course", {})
+    layout.submitted.write_text("not here")
+    with pytest.raises(OnsiteError, match=r"submitted cannot be read .* has to be a folder with"):
+        grade(layout, MODULE)
+
+
+def test_a_hidden_folder_is_reported(grades: dict[str, Line], layout: Layout) -> None:
+    assert grades[".hidden"].status == "not graded"
+    assert "is not named by a student id" in grades[".hidden"].problem
+    assert ".hidden" not in rows(layout)
 
 
 def test_nobody_handed_in(tmp_path: Path) -> None:

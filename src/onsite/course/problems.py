@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from onsite.errors import OnsiteError
+from onsite.errors import OnsiteError, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.line else str(self.path)
         cell = f" {self.cell}:" if self.cell else ""
-        return f"{place}:{cell} {self.what}; {self.cure}."
+        return sentence(f"{place}:{cell} {self.what}; {self.cure}")
 
 
 class FormError(OnsiteError):

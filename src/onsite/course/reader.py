@@ -29,7 +29,7 @@ from onsite.course.model import (
 )
 from onsite.course.problems import FormError, Problem
 from onsite.course.syllabus import read_syllabus
-from onsite.errors import OnsiteError
+from onsite.errors import OnsiteError, sentence
 
 HEADER_KEYS = ("title", "minutes", "services", "questions", "requires")
 ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -131,7 +131,9 @@ def find_topic(layout: Layout, exercise: str) -> Topic:
                 if (plan.module, plan.id) == (path.parent.name, path.stem):
                     return read_topic(path, plan)
     raise OnsiteError(
-        f"There is no exercise {exercise!r} in the course{suggestion(exercise, list(known))}."
+        sentence(
+            f"There is no exercise {exercise!r} in the course{suggestion(exercise, list(known))}"
+        )
     )
 
 
@@ -148,16 +150,22 @@ def select_topics(course: Course, names: list[str]) -> tuple[Topic, ...]:
         hits = [t for t in course.topics if name in (t.id, t.module, f"{t.module}/{t.id}")]
         if not hits:
             known = [t.id for t in course.topics] + sorted({t.module for t in course.topics})
-            raise OnsiteError(f"No topic or module is called {name!r}{suggestion(name, known)}.")
+            raise OnsiteError(
+                sentence(f"No topic or module is called {name!r}{suggestion(name, known)}")
+            )
         chosen.update((t.module, t.id) for t in hits)
     return tuple(t for t in course.topics if (t.module, t.id) in chosen)
 
 
 def suggestion(name: str, known: list[str]) -> str:
-    """`; did you mean a or b?` for near names, `; there are a, b` otherwise; empty for none."""
-    near = difflib.get_close_matches(name, known, n=3)
+    """`; did you mean a or b?` for near names, `; there are a, b` otherwise; empty for none.
+
+    What it is put behind becomes a sentence by `errors.sentence`.
+    """
+    # Numbered names share half of their letters, so near is more than difflib's default.
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.7)
     if near:
-        return f"; did you mean {' or '.join(near)}"
+        return f"; did you mean {' or '.join(near)}?"
     return f"; there are {', '.join(known)}" if known else ""
 
 

@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from onsite.course.layout import Layout
 from onsite.course.reader import suggestion
 from onsite.course.syllabus import read_syllabus
-from onsite.errors import OnsiteError
+from onsite.errors import OnsiteError, sentence
 from onsite.grading.restore import master
 
 #: Goes up whenever the same notebook may earn other points than before.
@@ -73,7 +73,7 @@ def module_folder(layout: Layout, module: str) -> Path:
     """
     known = sorted(path.name for path in layout.source.glob("*") if path.is_dir())
     if module not in known:
-        raise OnsiteError(f"source/ has no module {module!r}{suggestion(module, known)}.")
+        raise OnsiteError(sentence(f"source/ has no module {module!r}{suggestion(module, known)}"))
     return layout.source / module
 
 

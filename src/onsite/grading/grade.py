@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from onsite.course.layout import Layout
 from onsite.course.reader import suggestion
-from onsite.errors import OnsiteError
+from onsite.errors import OnsiteError, sentence
 from onsite.grading.assignment import module_folder, read_assignment
 from onsite.grading.gradebook import Writer, database, nbgrader_config
 from onsite.grading.ledger import Receipts, only_grader
@@ -89,20 +89,24 @@ def find_students(layout: Layout, module: str, student: str | None = None) -> li
         OnsiteError: there is no such module, or nobody handed it in, or not this student.
     """
     module_folder(layout, module)
+    if student == "":
+        raise OnsiteError("--student names nobody; give it the name of a folder of submitted/.")
     try:
         folders = [entry.name for entry in os.scandir(layout.submitted)]
     except FileNotFoundError:
         folders = []
+    except OSError as error:
+        raise OnsiteError(
+            f"{layout.submitted} cannot be read ({error.strerror}); it has to be a folder with one "
+            f"folder for each student, in which {module}/ is what was handed in."
+        ) from None
     handed_in = sorted(
-        name
-        for name in folders
-        if not name.startswith(".") and os.path.lexists(layout.submitted / name / module)
+        name for name in folders if os.path.lexists(layout.submitted / name / module)
     )
     if student is not None:
         if student not in handed_in:
-            raise OnsiteError(
-                f"There is no folder submitted/{student}/{module}{suggestion(student, handed_in)}."
-            )
+            known = suggestion(student, handed_in)
+            raise OnsiteError(sentence(f"There is no folder submitted/{student}/{module}{known}"))
         return [student]
     if not handed_in:
         raise OnsiteError(f"Nobody has handed in {module}: there is no submitted/*/{module}.")

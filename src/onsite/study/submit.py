@@ -26,7 +26,7 @@ from nbgrader.utils import is_grade
 from onsite.course.layout import Layout
 from onsite.course.reader import suggestion
 from onsite.course.syllabus import read_syllabus
-from onsite.errors import OnsiteError
+from onsite.errors import OnsiteError, sentence
 from onsite.grading.assignment import read_assignment
 from onsite.grading.grade import grade_module
 from onsite.grading.grader import LIMITS
@@ -93,7 +93,7 @@ def hand_in(layout: Layout, module: str, student: str) -> HandIn:
     """
     modules = [each.id for each in read_syllabus(layout.syllabus)]
     if module not in modules:
-        raise OnsiteError(f"There is no module {module!r}{suggestion(module, modules)}.")
+        raise OnsiteError(sentence(f"There is no module {module!r}{suggestion(module, modules)}"))
     released = sorted((layout.release / module).glob("*.ipynb"))
     if not released:
         raise OnsiteError(f"Module {module} has no notebooks yet; choose another one.")

@@ -338,9 +338,10 @@ def warns(notebook: NotebookNode, pieces: Pieces, chance: random.Random) -> None
 
 
 def no_colon(notebook: NotebookNode, pieces: Pieces, chance: random.Random) -> None:
-    """Forgot the colon of a class or function, so that there is none of that name."""
-    cell = chance.choice(_exercises(notebook, pieces))
-    cell["source"] = re.sub(r"^((?:class|def) .*):$", r"\1", cell.source, count=1, flags=re.M)
+    """Forgot the colon of a class, mostly the first, so that there is none of that name."""
+    classes = [cell for cell in _exercises(notebook, pieces) if "class " in cell.source]
+    cell = chance.choice([*classes, classes[0]])
+    cell["source"] = re.sub(r"^(class .*):$", r"\1", cell.source, count=1, flags=re.M)
 
 
 def leans_on_a_demo(notebook: NotebookNode, pieces: Pieces, chance: random.Random) -> None:
