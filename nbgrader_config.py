@@ -36,6 +36,9 @@ c.Autograde.autograde_preprocessors = [
 c.GenerateFeedback.exporter_class = "onsite.grading.nbgrader.feedback.FeedbackExporter"
 c.GenerateFeedback.preprocessors = []
 
+# `nbgrader export` says what could not be graded, which it would show as a zero.
+c.ExportApp.plugin_class = "onsite.grading.nbgrader.export.MarkedExport"
+
 # Formgrader shows students' work on pages that may change grades: nothing of it may run there.
 c.HTMLExporter.preprocessors = ["onsite.grading.nbgrader.harmless.Harmless"]
 c.HTMLExporter.filters = {"markdown2html": "onsite.grading.nbgrader.harmless.markdown2html"}

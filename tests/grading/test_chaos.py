@@ -11,9 +11,11 @@ import signal
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import psutil
 import pytest
 from tests.grading.test_grade import HONEST, MODULE, course_with, rows
@@ -42,9 +44,19 @@ def start(layout: Layout) -> subprocess.Popen[bytes]:
 
 def finish(running: subprocess.Popen[bytes], layout: Layout) -> dict[str, int]:
     """How many submissions a command that ends well says it graded, and so on."""
-    assert running.wait() == 0, (layout.root.parent / "errors").read_text()
+    assert running.wait() == 0, complaints(layout)
+    return said(layout)
+
+
+def said(layout: Layout) -> dict[str, int]:
+    """How many submissions the last command says it graded, and so on."""
     counts: dict[str, int] = json.loads((layout.root.parent / "said").read_bytes())["counts"]
+    assert sum(counts.values()) == STUDENTS
     return counts
+
+
+def complaints(layout: Layout) -> str:
+    return (layout.root.parent / "errors").read_text()
 
 
 def family(coordinator: subprocess.Popen[bytes]) -> list[list[psutil.Process]]:
@@ -73,17 +85,40 @@ def wait_for_one_more(layout: Layout, coordinator: subprocess.Popen[bytes]) -> N
         time.sleep(0.02)
 
 
-def results(layout: Layout) -> dict[str, Any]:
-    """All that is left of a grading but the times at which it was made."""
+def files(layout: Layout) -> dict[str, str]:
+    """A digest of every file that is in its place: all of them are the same each time."""
     return {
-        "gradebook": rows(layout),
-        "files": sorted(
-            str(path.relative_to(layout.root))
-            for folder in (layout.autograded, layout.feedback)
-            for path in folder.rglob("*")
-            if not path.is_dir()
-        ),
+        str(path.relative_to(layout.root)): sha256(path.read_bytes()).hexdigest()
+        for folder in (layout.autograded, layout.feedback)
+        for path in folder.rglob("*")
+        if not path.is_dir() and path.name != "lock" and "staging" not in path.parts
     }
+
+
+def results(layout: Layout) -> dict[str, Any]:
+    """All that is left of a grading."""
+    return {"gradebook": rows(layout), "files": files(layout)}
+
+
+def are_whole(layout: Layout) -> bool:
+    """Notebooks and pages go to their ends."""
+    for path in layout.autograded.rglob("*.ipynb"):
+        nbformat.validate(nbformat.read(path, as_version=4))
+    pages = [path.read_text(encoding="utf-8") for path in layout.feedback.rglob("*.html")]
+    return bool(pages) and all(page.rstrip().endswith("</html>") for page in pages)
+
+
+def tells_the_truth(code: int, layout: Layout, expected: dict[str, Any], *, killed: bool) -> bool:
+    """Whether a command's exit code says what has become of it."""
+    match code:
+        case 0:
+            return said(layout)["not graded"] == 0 and results(layout) == expected
+        case 1:
+            return said(layout)["not graded"] > 0 and results(layout) != expected
+        case 2:
+            why = complaints(layout)
+            return "onsite: " in why and "Traceback" not in why
+    return killed and code == -signal.SIGKILL
 
 
 def unmake(layout: Layout) -> None:
@@ -100,6 +135,7 @@ def test_kill_9_at_a_hundred_moments(tmp_path: Path) -> None:
     layout = course_with(tmp_path / "course", students)
     assert finish(start(layout), layout)["graded"] == STUDENTS
     expected = results(layout)
+    assert are_whole(layout)
     assert len(receipts(layout)) == STUDENTS
 
     unmake(layout)
@@ -107,7 +143,7 @@ def test_kill_9_at_a_hundred_moments(tmp_path: Path) -> None:
     killed: list[int] = []
     codes = set()
     while len(killed) < KILLS:
-        coordinator = start(layout)
+        coordinator, hit = start(layout), False
         while coordinator.poll() is None and len(family(coordinator)) < 2:
             time.sleep(0.05)  # the grading has not begun
         while coordinator.poll() is None and len(killed) < KILLS:
@@ -124,10 +160,13 @@ def test_kill_9_at_a_hundred_moments(tmp_path: Path) -> None:
             except psutil.NoSuchProcess:
                 continue
             killed.append(depth)
+            hit |= depth == 0
         if len(killed) < KILLS:
-            codes.add(coordinator.wait())
-            if coordinator.returncode == 0:
-                assert results(layout) == expected
+            code = coordinator.wait()
+            codes.add(code)
+            assert tells_the_truth(code, layout, expected, killed=hit), complaints(layout)
+            assert files(layout).items() <= expected["files"].items(), "a file is not whole"
+            if code == 0:
                 unmake(layout)
     # the same command again, while the last one may still be at work
     last = start(layout)
@@ -136,6 +175,5 @@ def test_kill_9_at_a_hundred_moments(tmp_path: Path) -> None:
     assert counts["graded"] + counts["already graded"] == STUDENTS
     assert results(layout) == expected
     assert -signal.SIGKILL in codes
-    assert codes <= {0, 1, 2, -signal.SIGKILL}
     assert set(killed) >= {0, 1, 2, 3}
     assert not left_after(30, seen)

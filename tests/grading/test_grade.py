@@ -459,6 +459,10 @@ def test_nbgraders_own_commands_on_our_gradebook(layout: Layout, grades: dict[st
     nbgrader("export", "--to", "grades.csv")
     lines = (layout.root / "grades.csv").read_text().splitlines()
     assert any(",right," in line and ",5.0," in line for line in lines)
+    assert lines[0].endswith(",max_score,not_graded")
+    marked = {line.split(",")[3]: line.rpartition(",")[2] for line in lines[1:]}
+    assert {student for student, topics in marked.items() if topics} == {"garbage", "pipe", "link"}
+    assert marked["garbage"] == "adding"
     nbgrader("generate_feedback", MODULE, "--student", "helpers")
     assert (layout.feedback / "helpers" / MODULE / "adding.html").exists()
     nbgrader("autograde", MODULE, "--student", "right", "--force")

@@ -462,6 +462,7 @@ def test_nbgraders_own_tools_on_postgresql(server: Any, tmp_path: Path) -> None:
     (course / "nbgrader_config.py").write_text(
         f"c = get_config()\nc.CourseDirectory.db_url = {server.sqlalchemy_url!r}\n"
         "c.CourseDirectory.course_id = 'onsite'\n"
+        "c.ExportApp.plugin_class = 'onsite.grading.nbgrader.export.MarkedExport'\n"
     )
     for name, notebook in MASTERS.items():
         nbformat.write(notebook, course / "source" / MODULE / f"{name}.ipynb")
@@ -483,7 +484,12 @@ def test_nbgraders_own_tools_on_postgresql(server: Any, tmp_path: Path) -> None:
     with Writer(config, MODULE, MASTERS) as book:
         perfect = Entry((Score("check-1", 3, 3), Score("check-2", 0.3, 0.3)), {"answer": False})
         book.add("ann", DUE, {"one": perfect, "two": perfect})
+        book.add("bob", DUE, {"one": perfect})
+        book.add("eve", DUE, {"one": None})
     nbgrader("db", "upgrade")
     assert "ann" in nbgrader("db", "student", "list")
     nbgrader("export", "--to", "grades.csv")
-    assert ",ann,,,,6.6,0.0,6.6," in (course / "grades.csv").read_text()
+    exported = (course / "grades.csv").read_text()
+    assert ",ann,,,,6.6,0.0,6.6," in exported
+    missed = {line.split(",")[3]: line.rpartition(",")[2] for line in exported.splitlines()}
+    assert missed == {"student_id": "not_graded", "ann": "", "bob": "two", "eve": "two"}

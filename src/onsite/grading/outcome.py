@@ -19,7 +19,7 @@ class TopicGrade:
     not be graded, which is never a zero. `unanswered` says of each cell that the student was to
     write whether it is untouched. `suspicions` are signs of tampering, for a person to judge.
     `run` is what a person may want to know of the run, as plain
-    data: see `grader.account_of`.
+    data: see `exam.account_of`.
     """
 
     topic: str
