@@ -112,10 +112,15 @@ def test_what_the_students_object_does_to_a_helper_costs_points(
 
 
 def test_while_the_machine_fails_that_may_be_the_machine(bare: Runner, tmp_path: Path) -> None:
-    machine = Machine(tmp_path, "...x")
+    machine = Machine(tmp_path, "...x" + ".." + "..x" + "..")
     source = source_of(machine.setup)
-    assert outcome(exam(source).grade(bare, work(source, board="Board = 3"))) == FAULT
+    odd = work(source, board="Board = 3")
+    tried = exam(source)
+    assert outcome(tried.grade(bare, odd)) == FAULT
     assert machine.runs == 4
+    # whoever comes next finds the machine well again, each time
+    assert [outcome(tried.grade(bare, each)) for each in (source, odd, source)] == [3, FAULT, 3]
+    assert machine.runs == 11
 
 
 @pytest.mark.parametrize("answers", [{}, {"board": "class Board\n    size = 3"}])

@@ -110,6 +110,8 @@ class Exam:
         grade, found = self._run(runner, solution)
         self._fault = grade.problem or found.why or _shortcoming(grade)
         self._sound = not self._fault
+        if self._sound:
+            self._turns = Turns()
         return self._fault
 
     def _run(self, runner: Runner, notebook: Notebook) -> tuple[TopicGrade, Faults]:
