@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
 from IPython.core.displayhook import DisplayHook
@@ -21,6 +22,9 @@ from traitlets.config import Config
 from onsite.grading.wire import Message
 
 Emit = Callable[[Message], None]
+
+#: What the names begin with that code has which is not the student's: see judge.py and bind.py.
+_INSTRUCTORS = ("<instructor ", "<check ", "<referee>")
 
 
 def _data(bundle: dict[str, Any]) -> dict[str, Any]:
@@ -95,6 +99,21 @@ class NotebookShell(InteractiveShell):
             setattr(sys, f"__{name}__", stream)
         builtins.input = _no_input
 
+    def showtraceback(self, exc_tuple: Any = None, *args: Any, **more: Any) -> None:
+        """Show where an error came by, but not the instructor's code, which nobody may read."""
+        error = (exc_tuple or sys.exc_info())[1]
+        seen: set[int] = set()
+        todo = [error]
+        while todo:
+            one = todo.pop()
+            if one is not None and id(one) not in seen:
+                seen.add(id(one))
+                one.__traceback__ = _own_part(one.__traceback__)
+                todo += [one.__cause__, one.__context__]
+        if exc_tuple is not None and error is not None:
+            exc_tuple = (exc_tuple[0], error, error.__traceback__)
+        super().showtraceback(exc_tuple, *args, **more)
+
     def _showtraceback(self, etype: type, evalue: BaseException | None, stb: list[str]) -> None:
         self.emit(
             {
@@ -111,6 +130,20 @@ class NotebookShell(InteractiveShell):
 
     def enable_gui(self, gui: str | None = None) -> None:
         """There is no screen: figures are inline, and any other event loop is ignored."""
+
+
+def _own_part(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames of instructor's cells."""
+    kept = []
+    while trace is not None:
+        frame = trace.tb_frame
+        code = frame.f_code
+        if not code.co_filename.startswith(_INSTRUCTORS):
+            kept.append(trace)
+        trace = trace.tb_next
+    for each in reversed(kept):
+        trace = TracebackType(trace, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return trace
 
 
 def text_of(error: BaseException | None) -> str:

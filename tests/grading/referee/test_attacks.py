@@ -545,6 +545,62 @@ for module in [*sys.modules.values()]:
         "    del a\n    return x + 1",
         suspicion="breach",
     ),
+    "frames for whoever iterates": Attack(
+        "import sys\nkept = []\ndef square(x): return map(kept.append, iter(sys._getframe, None))",
+        check="assert next(square(3)) is None\nassert square(3) == 9",
+        suspicion="breach",
+    ),
+    "frames of a library for whoever iterates": Attack(
+        "import inspect\nkept = []\n"
+        "def square(x): return map(kept.append, iter(inspect.currentframe, None))",
+        check="assert next(square(3)) is None\nassert square(3) == 9",
+        suspicion="breach",
+    ),
+    "code for whoever iterates": Attack(
+        "import operator\nkept = []\n"
+        "def square(x):\n"
+        "    return map(kept.append, map(operator.attrgetter('__code__'), [refuses]))",
+        check="assert next(square(3)) is None\nassert square(3) == 9",
+        suspicion="breach",
+    ),
+    "code by an attribute that remembers": Attack(
+        "import functools, operator\n"
+        "read = functools.lru_cache(operator.attrgetter('f.__code__'))\n"
+        "class Nine:\n    f = staticmethod(refuses)\n    value = property(read)\n"
+        "def square(x): return Nine()",
+        check="assert square(3).value == 9",
+        suspicion="breach",
+    ),
+    "code by a thread of a pool": Attack(
+        "import executing, types\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        "def square(x):\n"
+        "    with ThreadPoolExecutor(1) as pool:\n"
+        "        pool.submit(types.coroutine, later).result()\n"
+        "    return len(later.__code__.co_consts)",
+        check="def later():\n    yield 1\nassert square(3) == 9",
+        suspicion="breach",
+    ),
+    "code by a callback of the loop": Attack(
+        "import asyncio, functools, sys\nfrom stack_data import FrameInfo\n"
+        "read = functools.lru_cache(FrameInfo)\n"
+        "try:\n    refuses(KeyError, lambda: 1 / 0)\n"
+        "except ZeroDivisionError as error:\n    trace = error.__traceback__.tb_next\n"
+        "asyncio.get_running_loop().call_soon(read, trace)\n"
+        "await asyncio.sleep(0)\n"
+        "seen = read(trace).code.co_consts\n"
+        "def square(x): return len(seen)",
+        suspicion="breach",
+    ),
+    "the frames of the task": Attack(
+        "import asyncio\nkept = []\n"
+        "def square(x):\n    kept.extend(asyncio.current_task().get_stack())\n    return x + 1",
+        suspicion="breach",
+    ),
+    "an attack after much noise": Attack(
+        "import io, sys\nfor _ in range(50):\n    io.open('/proc/self/maps').close()\n"
+        "def square(x):\n    sys._getframe(1)\n    return 9",
+        suspicion="breach",
+    ),
     "monitoring": Attack(
         """
 import sys

@@ -13,6 +13,9 @@ from typing import Any
 
 from onsite.grading.referee.constants import MARK, fill
 
+#: Where the code of the referee's functions says that it is from.
+REFEREE = "<referee>"
+
 
 def bind(file: str, objects: Mapping[str, Any], secret: str) -> dict[bytes, FunctionType]:
     """The functions of a file by placeholder, with objects as constants and no globals.
@@ -34,9 +37,25 @@ def bind(file: str, objects: Mapping[str, Any], secret: str) -> dict[bytes, Func
 
 
 @cache
+def lines(file: str) -> Mapping[str, frozenset[int]]:
+    """The lines of each function of a file at which it speaks to the referee."""
+    return {
+        function.name: frozenset(
+            node.lineno
+            for node in ast.walk(function)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "audit"
+        )
+        for function in ast.parse(_text(file)).body
+        if isinstance(function, ast.FunctionDef)
+    }
+
+
+@cache
 def template(file: str) -> CodeType:
     """The code of a file, with placeholders."""
-    tree = ast.parse((Path(__file__).parent / f"{file}.py").read_text())
+    tree = ast.parse(_text(file))
     functions: list[ast.stmt] = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     names = {node.name for node in functions if isinstance(node, ast.FunctionDef)} | {
         node.target.id
@@ -55,7 +74,11 @@ def template(file: str) -> CodeType:
     with warnings.catch_warnings():
         # "bytes object is not callable": it will be another one.
         warnings.simplefilter("ignore")
-        return compile(ast.fix_missing_locations(module), "<referee>", "exec")
+        return compile(ast.fix_missing_locations(module), REFEREE, "exec")
+
+
+def _text(file: str) -> str:
+    return (Path(__file__).parent / f"{file}.py").read_text()
 
 
 class _Marker(ast.NodeTransformer):

@@ -14,19 +14,21 @@ import _operator
 import _signal  # type: ignore[import-not-found]
 import sys
 import threading
-from _thread import RLock, get_ident, interrupt_main
-from collections.abc import Callable
+from _thread import RLock, get_ident
+from collections.abc import Callable, Iterable
 from gc import disable, enable, isenabled
 from itertools import islice
 from marshal import loads
 from os import _exit, getpid, read, write
-from types import CodeType, FunctionType, SimpleNamespace
+from types import CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
+from onsite.grading.referee.bind import lines
 from onsite.grading.referee.constants import GIVEN, MARK, fill
 from onsite.grading.referee.doubts import doubts
+from onsite.grading.referee.kinds import ids, is_a, is_texts, mro_of, namespace_of, text_in
 from onsite.grading.referee.line import Line, Message, NoiseError
-from onsite.grading.referee.owners import SCALARS, Owners, mro_of
+from onsite.grading.referee.owners import SCALARS, Owners
 from onsite.grading.referee.plain import (
     COMPARISONS,
     NotPlainError,
@@ -51,7 +53,10 @@ _set_signal, _get_signal = _signal.signal, _signal.getsignal
 _setitimer, _alarm = _signal.setitimer, _signal.alarm
 _timers = (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF)
 _create_builtin: Any = _imp.create_builtin
-_interrupt_main: Any = interrupt_main
+#: What is said by those of naked.py's functions that are handlers of signals.
+_OF_SIGNALS = frozenset(("interrupt", "on_signal"))
+#: Where the files lie of what the referee is made of.
+_FOLDER = __file__.rpartition("/")[0] + "/"
 
 
 def _same(left: Any, right: Any) -> Any:
@@ -76,6 +81,9 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "is": _same, "is not": _other,
 }  # fmt: skip
 _IDENTITY = frozenset(("is", "is not"))
+_SCALARS = ids(SCALARS)
+_gettrace, _getprofile = sys.gettrace, sys.getprofile
+_names_in = namespace_of(ModuleType)["__dict__"].__get__
 _TRUTH = frozenset(("__bool__", "__len__"))
 
 
@@ -117,6 +125,9 @@ class Referee:
         self._main = get_ident()
         self._lock = RLock()
         self._busy: set[int] = set()
+        # What nobody refers to any more but this; to let go of it may run code of the student's,
+        # which must not happen on top of the referee.
+        self._displaced = seal.displaced
         self._waiting: list[int] = []  # signals that came while the referee was at work
         self._interrupted = False
         self._running = False
@@ -135,6 +146,10 @@ class Referee:
         self._watch = Watch(owners, libraries, self._tell)
         # The events that mean the referee: of which cell's witnesses; -1 for its own functions.
         self._secrets: dict[str, int] = {}
+        #: Those, and the ones that there are rules for.
+        self.events = set(self._watch.rules)
+        # Where those functions speak, by the ids of their code.
+        self._lines: dict[int, frozenset[int]] = {}
         self._actions: dict[str, Callable[..., None]] = {
             "turn": self._turn,
             "ended": self._ended,
@@ -158,22 +173,43 @@ class Referee:
     def begin(self, secret: str, functions: dict[str, Any]) -> None:
         """Listen to the functions of naked.py, and let some of them stand in for what they wrap."""
         self._secrets[secret] = -1
-        for function in functions.values():
-            self._owners.own_code(self._watch.code_of(function))
+        self.events.add(secret)
+        self._listen_to("naked", functions.values())
         self._builtins["__build_class__"] = functions["build_class"]
         self._on_signal = functions["on_signal"]
         _signal.__dict__["signal"] = functions["set_signal"]
         _signal.__dict__["getsignal"] = functions["get_signal"]
         _imp.__dict__["create_builtin"] = functions["create_builtin"]
         _set_signal(_signal.SIGINT, functions["interrupt"])
-        self._watch.entry = Referee.hook.__code__
+        self._watch.entry = self._watch.code_of(functions["hook"])
         self._seal.accept_builtins()
 
-    def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """What the interpreter calls at every audit event."""
+    def _listen_to(self, file: str, functions: Iterable[Any]) -> None:
+        for function in functions:
+            code = self._watch.code_of(function)
+            self._owners.own_code(code)
+            self._lines[id(code)] = lines(file)[function.__name__]
+
+    def hear(self, box: list[Any]) -> None:
+        """Judge an audit event, in naked.py's `hook`, which is what the interpreter calls.
+
+        Nothing is raised here, since a traceback has the frames that it went through, and a frame
+        of this file leads everywhere. Whoever gets hold of it finds no more than the error.
+
+        Args:
+            box: the event and its arguments. Afterwards what is to be raised, if anything, what
+                is to be let go of, and the signals that came meanwhile.
+        """
+        try:
+            event, arguments = box
+            box[0] = box[1] = None
+            self._hear(event, arguments, box)
+        except BaseException as error:
+            error.__traceback__ = error.__context__ = error.__cause__ = None
+            box[0] = error
+
+    def _hear(self, event: str, arguments: tuple[Any, ...], box: list[Any]) -> None:
         cell = self._secrets.get(event)
-        if cell is None and event not in self._watch.rules:
-            return
         me = get_ident()
         if me in self._busy:
             self._hear_while_busy(cell, event, arguments, me)
@@ -190,6 +226,11 @@ class Referee:
             if cell is None:
                 self._traced |= event in ("sys.monitoring.register_callback",)
                 self._watch(event, arguments)
+            elif not self._watch.is_said_by(self._lines):
+                self._watch.report("breach", "onsite", "somebody else spoke to the referee")
+                raise RuntimeError("this is for the referee alone")
+            elif cell < 0 and arguments[0] in _OF_SIGNALS and self._watch.interrupts(_FOLDER):
+                self._hear_while_busy(cell, event, arguments, me)
             elif cell < 0:
                 self._actions[arguments[0]](*arguments[1:])
             else:
@@ -198,9 +239,12 @@ class Referee:
             self._busy.discard(me)
             if collects:
                 enable()
-        if me == self._main and (self._waiting or self._interrupted):
-            while self._waiting:
-                _interrupt_main(self._waiting.pop())
+        if self._displaced:
+            box[1] = [*self._displaced]
+            self._displaced.clear()
+        if me == self._main and not (cell == -1 and arguments[0] in _OF_SIGNALS):
+            box += self._waiting
+            self._waiting.clear()
             if self._interrupted and self._running:
                 self._interrupted = False
                 raise KeyboardInterrupt
@@ -234,10 +278,10 @@ class Referee:
         self._make_ready(task)
         secret = task["secret"]
         self._secrets[secret] = task["cell"]
+        self.events.add(secret)
         self._comparisons[task["cell"]] = task["comparisons"]
         witnesses = self._bind(secret)
-        for witness in witnesses.values():
-            self._owners.own_code(self._watch.code_of(witness))
+        self._listen_to("witnesses", witnesses.values())
         constants = _Constants(self._kept, self._constants | witnesses)
         code = fill(_code(task["code"]), constants)
         self._owners.own_code(code)
@@ -248,25 +292,35 @@ class Referee:
     def _make_ready(self, task: Message) -> None:
         """Undo what the student's code has changed of what an instructor's cell rests on."""
         self._watch.begin_work()
+        hooks = threading.__dict__
+        self._seal.tidy(hooks)
+        names = ("_trace_hook", "_profile_hook")
+        self._displaced += [_gettrace(), _getprofile(), *map(hooks.get, names)]
         _settrace(None)
         _setprofile(None)
-        threading.__dict__["_trace_hook"] = threading.__dict__["_profile_hook"] = None
+        hooks["_trace_hook"] = hooks["_profile_hook"] = None
         if self._traced:
             self._traced = False
-            for tool in range(6):
-                for event in _events:
-                    if event:
-                        _register(tool, event, None)
+            self._displaced += [
+                _register(tool, event, None) for tool in range(6) for event in _events if event
+            ]
         self._watch.end_work()
         for timer in _timers:
             _setitimer(timer, 0)
         _alarm(0)
+        self._tidy_names()
+        self._displaced.append(self._students_builtins)
         # Functions get their built-in functions from here when they are defined.
         self._students_builtins = self._namespace.get("__builtins__")
         for given in self._given_builtins:
-            if len(given) != len(self._builtins) or not all(
-                map(_operator.is_, map(given.get, self._builtins), self._builtins.values())
+            if (
+                len(given) != len(self._builtins)
+                or not is_texts(given)
+                or not all(
+                    map(_operator.is_, map(given.get, self._builtins), self._builtins.values())
+                )
             ):
+                self._displaced += given.items()
                 given.clear()
                 given.update(self._builtins)
                 self._watch.tell("patched", "built-in functions of an instructor's cell", "")
@@ -283,13 +337,20 @@ class Referee:
                 # Reusing a name for data, or for an import, is what everybody does.
                 if type(now) is FunctionType or self._owners.is_students(now):
                     self._watch.tell("rebound", name, "")
+                self._displaced.append(now)
                 self._namespace[name] = self._kept[name]
+
+    def _tidy_names(self) -> None:
+        if self._seal.tidy(self._namespace):
+            self._watch.tell("breach", "a global name that is no text", "")
 
     def _ended(self, name: str, text: str, trace: list[list[Any]]) -> None:
         task = self._task
+        self._tidy_names()
         self._running = self._interrupted = self._watch.checking = False
         changed: list[str] = []
         if task["do"] != "student":
+            self._displaced.append(self._namespace.get("__builtins__"))
             self._namespace["__builtins__"] = self._students_builtins
             if task["do"] == "instructor":
                 self._seal.learn(task["modules"])
@@ -303,20 +364,22 @@ class Referee:
                 # New ones come last. To look at all of them copies the pages that they are on.
                 more = max(0, len(sys.modules) - self._modules)
                 for module in [*islice(reversed(sys.modules.values()), more)]:
-                    for value in [*getattr(module, "__dict__", {}).values()]:
-                        self._owners.own_class(value)
+                    if is_a(module, ModuleType):
+                        for value in [*_names_in(module).values()]:
+                            self._owners.own_class(value)
             else:
                 changed = self._seal.put_back()
                 for each in changed:
                     self._watch.tell("patched", each, "", "while a check ran")
             for bound in task["binds"]:
+                self._displaced.append(self._kept.get(bound))
                 self._kept[bound] = self._namespace.get(bound)
         self._send(
             {
                 "say": "ended",
-                "ename": name,
-                "evalue": text,
-                "trace": trace,
+                "ename": text_in(name),
+                "evalue": text_in(text),
+                "trace": _lines_of(trace),
                 "reached": sorted(self._reached),
                 "result": self._result,
                 "odd": self._odd,
@@ -325,7 +388,8 @@ class Referee:
         )
 
     def _own(self, body: FunctionType, value: object) -> None:
-        self._owners.own_class(value, self._watch.code_of(body))
+        if self._watch.is_class_statement(body):  # and nobody has changed what it has made
+            self._owners.own_class(value, self._watch.code_of(body))
 
     # --- signals
 
@@ -335,18 +399,20 @@ class Referee:
 
     def _set_signal(self, box: list[Any]) -> None:
         number, handler = box
+        number = _exact(number)
         plain = handler if not callable(handler) else self._on_signal
         before = _set_signal(number, plain)
         if before is self._on_signal:
-            before = self._handlers.get(int(number))
+            before = self._handlers.get(number)
         if callable(handler):
-            self._handlers[int(number)] = handler
+            self._handlers[number] = handler
         box[:] = [before]
 
     def _get_signal(self, box: list[Any]) -> None:
         (number,) = box
+        number = _exact(number)
         handler = _get_signal(number)
-        box[:] = [self._handlers.get(int(number)) if handler is self._on_signal else handler]
+        box[:] = [self._handlers.get(number) if handler is self._on_signal else handler]
 
     def _hand_on_signal(self, box: list[Any]) -> None:
         handler = self._handlers.get(box[0])
@@ -411,7 +477,7 @@ class Referee:
 
     def _leaf(self, _cell: int, value: object) -> None:
         kind = type(value)
-        if kind in SCALARS:
+        if id(kind) in _SCALARS:
             return
         if name := self._owners.defines(kind, _TRUTH):
             raise AssertionError(
@@ -497,6 +563,22 @@ class Referee:
             except (OSError, NoiseError, ValueError):
                 _exit(BROKEN)
         raise AssertionError("not reached")
+
+
+def _exact(number: Any) -> int:
+    """A signal's number, without what a class of the student's has made of it."""
+    if not is_a(number, int):
+        raise TypeError("the number of a signal is an int")
+    return int.__int__(number)
+
+
+def _lines_of(trace: Any) -> list[list[Any]]:
+    """The lines that an error came by, as far as what tells of them is no more than that."""
+    return [
+        [each[0], text_in(each[1]), text_in(each[2])]
+        for each in (trace if type(trace) is list else ())
+        if type(each) is list and len(each) == 3 and type(each[0]) is int
+    ]
 
 
 class _Constants(dict[bytes, Any]):

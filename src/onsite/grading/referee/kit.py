@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import builtins
 import gc
 import os
@@ -19,7 +20,9 @@ from onsite.grading.referee.apart import load_apart
 from onsite.grading.referee.constants import MARK
 from onsite.grading.referee.seal import snapshot
 
-_APART = ("constants", "bind", "plain", "line", "owners", "watch", "seal", "doubts", "inside")
+_APART = (
+    "constants", "bind", "kinds", "plain", "line", "owners", "watch", "seal", "doubts", "inside",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +82,14 @@ class Kit:
             self.libraries,
             partial(bind, "witnesses", objects),
         )
+        ears = {"hear": referee.hear, "events": referee.events, "again": _thread.interrupt_main}
         secret = f"onsite.{secrets.token_hex(16)}"
         functions = {
             name.removeprefix(MARK).decode(): function
-            for name, function in bind("naked", objects, secret).items()
+            for name, function in bind("naked", objects | ears, secret).items()
         }
         referee.begin(secret, functions)
-        sys.addaudithook(referee.hook)
+        sys.addaudithook(functions["hook"])
         gc.freeze()
         main: Callable[[object], None] = functions["main"]
         return main
@@ -96,6 +100,7 @@ def make_kit() -> Kit:
     apart = load_apart(_APART)
     for file in ("naked", "witnesses"):
         apart["bind"]["template"](file)
+        apart["bind"]["lines"](file)
     own = {name: value for name, value in vars(builtins).items() if name != "_"}
     modules, classes = snapshot()
     trusted = frozenset(map(id, _classes(object)))

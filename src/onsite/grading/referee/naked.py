@@ -3,7 +3,7 @@
 These functions know nothing. Each name that is declared below becomes a constant of their code,
 which cannot be read without an audit event that the referee refuses, and they keep nothing in
 their variables: whoever gets hold of a frame finds a box with what it had put in itself. The
-referee itself is an audit hook (inside.py), and `audit(secret, ...)` is how it is spoken to.
+referee itself (inside.py) hears audit events, and `audit(secret, ...)` is how it is spoken to.
 
 The text of this file is compiled by bind.py, and it is never imported.
 """
@@ -27,6 +27,24 @@ wait: Any = None
 flush: Any = None
 interrupt_now: Any = None
 build: Any = None
+hear: Any = None
+events: Any = None
+again: Any = None
+
+
+def hook(event: str, arguments: Any) -> None:
+    """What the interpreter calls at every audit event.
+
+    What is refused is raised here, so that the traceback has no frame of the referee's.
+    """
+    if event not in events:
+        return
+    box: list[Any] = [event, arguments]
+    hear(box)
+    for signal in box[2:]:
+        again(signal)
+    if box[0] is not None:
+        raise box[0]
 
 
 def build_class(body: Any, name: str, *bases: Any, **more: Any) -> Any:
@@ -90,17 +108,18 @@ def main(loop: Any) -> None:
             audit(secret, "ended", name, text, [])
             continue
 
-        async def turn(run: Any) -> Any:
+        async def turn(box: list[Any]) -> Any:
             try:
-                value = run()
+                value = box.pop()()
                 if type_of(value) is coroutine:
                     await value
             except exhausted as raised:  # which a coroutine cannot raise
                 return raised
 
         error = None
-        task = loop.create_task(turn(what))
+        box.append(what)
         what = None
+        task = loop.create_task(turn(box))
         try:
             error = loop.run_until_complete(task)
         except anything as raised:

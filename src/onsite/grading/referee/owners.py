@@ -10,18 +10,28 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
+from onsite.grading.referee.kinds import (
+    by_id,
+    flags_of,
+    has_any,
+    ids,
+    is_class,
+    is_texts,
+    mro_of,
+    namespace_of,
+    text_in,
+)
+
 #: An object with more parts than this is not searched for objects that decide for themselves.
 _SEARCHED = 5_000
 _HEAP_TYPE = 1 << 9
 
-mro_of = type.__dict__["__mro__"].__get__
-_namespace = type.__dict__["__dict__"].__get__
-flags_of = type.__dict__["__flags__"].__get__
 _name = type.__dict__["__name__"].__get__
 _attributes = object.__getattribute__
 
 #: Types of which an object can only tell the truth about itself.
-SCALARS = frozenset((int, float, bool, str, bytes, complex, type(None)))
+SCALARS: frozenset[type] = frozenset((int, float, bool, str, bytes, complex, type(None)))
+_SCALARS = ids(SCALARS)
 
 
 class Owners:
@@ -42,12 +52,12 @@ class Owners:
 
     def own_class(self, value: object, body: object = None) -> None:
         """A class that is the instructor's, if the code that made it is."""
-        if isinstance(value, type) and (body is None or id(body) in self.codes):
+        if is_class(value) and (body is None or id(body) in self.codes):
             self._classes[id(value)] = value
 
     def is_instructors(self, value: object) -> bool:
         """Whether it is a class that an instructor's cell has made."""
-        return isinstance(value, type) and id(value) in self._classes and not self.is_library(value)
+        return is_class(value) and id(value) in self._classes and not self.is_library(value)
 
     def is_library(self, kind: type) -> bool:
         """Whether it is a class that was there before the notebook."""
@@ -56,8 +66,8 @@ class Owners:
     def defines(self, kind: type, names: frozenset[str]) -> str:
         """The name of the student's class, if `kind` gets one of `names` from one."""
         for ancestor in mro_of(kind):
-            if any(name in _namespace(ancestor) for name in names):
-                return str(_name(ancestor)) if self.is_students(ancestor) else ""
+            if has_any(ancestor, names):
+                return text_in(_name(ancestor)) if self.is_students(ancestor) else ""
         return ""
 
     def decides_itself(self, value: object, names: frozenset[str]) -> str:
@@ -67,7 +77,7 @@ class Owners:
         while todo and left > 0:
             one = todo.pop()
             kind = type(one)
-            if kind in SCALARS:
+            if id(kind) in _SCALARS:
                 continue
             if name := self.defines(kind, names):
                 return name
@@ -82,7 +92,7 @@ class Owners:
 
     def is_students(self, kind: object) -> bool:
         """Whether it is a class that neither a library nor the instructor has made."""
-        if not isinstance(kind, type) or not flags_of(kind) & _HEAP_TYPE:
+        if not is_class(kind) or not flags_of(kind) & _HEAP_TYPE:
             return False
         return id(kind) not in self._trusted and id(kind) not in self._classes
 
@@ -90,8 +100,8 @@ class Owners:
 def _contents(value: Any, kind: type) -> list[Any] | None:
     """What a built-in container holds, got without any code of its class; None if it is none."""
     for base in mro_of(kind):
-        if base in _CONTENTS:
-            return [part for part in _CONTENTS[base](value) if type(part) not in SCALARS]
+        if (parts := _CONTENTS.get(id(base))) is not None:
+            return [part for part in parts(value) if id(type(part)) not in _SCALARS]
     return None
 
 
@@ -100,13 +110,14 @@ def _attributes_of(value: Any, kind: type) -> list[Any]:
     parts: list[Any] = []
     plain = True
     for ancestor in mro_of(kind):
-        for member in _namespace(ancestor).values():
+        for member in namespace_of(ancestor).values():
             if type(member) is _SLOT and ancestor is not BaseException:
                 try:
                     parts.append(member.__get__(value))
                 except AttributeError:
                     continue
-        plain &= type(_namespace(ancestor).get("__dict__", _DICT)) is _GETSET
+        space = namespace_of(ancestor)
+        plain &= is_texts(space) and type(space.get("__dict__", _DICT)) is _GETSET
     if plain:
         try:
             own = _attributes(value, "__dict__")
@@ -124,11 +135,11 @@ class _Slotted:
 _SLOT = type(_Slotted.slot)  # type: ignore[attr-defined]
 _DICT = type.__dict__["__dict__"]
 _GETSET = type(_DICT)
-_CONTENTS: dict[type, Callable[[Any], list[Any]]] = {
+_CONTENTS: dict[int, Callable[[Any], list[Any]]] = by_id({
     list: lambda value: [*list.__iter__(value)],
     tuple: lambda value: [*tuple.__iter__(value)],
     set: lambda value: [*set.__iter__(value)],
     frozenset: lambda value: [*frozenset.__iter__(value)],
     deque: lambda value: [*deque.__iter__(value)],
     dict: lambda value: [*dict.keys(value), *dict.values(value)],
-}
+})  # fmt: skip

@@ -16,6 +16,8 @@ from math import isfinite
 from typing import Any
 from uuid import UUID
 
+from onsite.grading.referee.kinds import by_id, has_any, ids, mro_of
+
 #: Values with more parts than this are not sent: they are compared where they are.
 MAX_PARTS = 20_000
 #: Nor are texts and numbers with more characters or bytes than this, added up.
@@ -44,13 +46,8 @@ _ATOMS: dict[type, Callable[[Any], Any]] = {
     date: lambda value: {"date": value.isoformat()},
     timedelta: lambda value: {"timedelta": [value.days, value.seconds, value.microseconds]},
 }
-_SEQUENCES: tuple[type, ...] = (list, tuple, set, frozenset)
-_BASES: tuple[type, ...] = (
-    int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset,
-    Decimal, date, timedelta,
-)  # fmt: skip
-_mro = type.__dict__["__mro__"].__get__
-_namespace = type.__dict__["__dict__"].__get__
+_ATOM_OF = by_id(_ATOMS)
+_SEQUENCES = ids((list, tuple, set, frozenset))
 
 
 def encode(value: object) -> Any:
@@ -87,9 +84,9 @@ class _Encoder:
             self._weigh(2 * len(value))
         elif kind is Decimal:
             self._weigh(len(str(value)))
-        if (atom := _ATOMS.get(kind)) is not None:
+        if (atom := _ATOM_OF.get(id(kind))) is not None:
             return atom(value)
-        if kind in _SEQUENCES:
+        if id(kind) in _SEQUENCES:
             return {kind.__name__: [self.encode(item, depth + 1) for item in value]}
         if kind is dict:
             pairs = [
@@ -140,16 +137,16 @@ def as_base(value: Any) -> Any:
     Raises:
         NotPlainError: it is none, or a class in between defines a comparison of its own.
     """
-    for ancestor in _mro(type(value)):
-        if ancestor in _BASES:
-            return _COPIES[ancestor](value)
-        if any(name in _namespace(ancestor) for name in COMPARISONS):
+    for ancestor in mro_of(type(value)):
+        if (copied := _COPIES.get(id(ancestor))) is not None:
+            return copied(value)
+        if has_any(ancestor, COMPARISONS):
             raise NotPlainError
     raise NotPlainError
 
 
 # Methods of the base itself, which no subclass can replace.
-_COPIES: dict[type, Callable[[Any], Any]] = {
+_COPIES: dict[int, Callable[[Any], Any]] = by_id({
     int: lambda value: int.__add__(value, 0),
     float: float.__pos__,
     complex: complex.__pos__,
@@ -164,7 +161,7 @@ _COPIES: dict[type, Callable[[Any], Any]] = {
     Decimal: lambda value: Decimal(Decimal.__str__(value)),
     date: lambda value: date.fromordinal(date.toordinal(value)),
     timedelta: timedelta.__pos__,
-}
+})  # fmt: skip
 
 
 def _odd(text: str) -> bool:
@@ -231,4 +228,5 @@ def _zone(shift: list[int] | None) -> tzinfo | None:
 
 def is_number(value: object) -> bool:
     """Whether `value` is exactly an int, float or bool, and finite."""
-    return type(value) in (int, float, bool) and isfinite(value)  # type: ignore[arg-type]
+    kind = type(value)
+    return (kind is int or kind is float or kind is bool) and isfinite(value)  # type: ignore[arg-type]

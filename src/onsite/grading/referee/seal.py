@@ -13,7 +13,17 @@ from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-_CALLED = (FunctionType, BuiltinFunctionType, MethodType, type, ModuleType)
+from onsite.grading.referee.kinds import (
+    flags_of,
+    ids,
+    is_class,
+    is_texts,
+    namespace_of,
+    text_in,
+)
+
+_CALLED = ids((FunctionType, BuiltinFunctionType, MethodType, ModuleType))
+_MEMBERS = ids((FunctionType, property, classmethod, staticmethod))
 #: Attributes that are there to be set.
 _OPEN = frozenset(("excepthook", "unraisablehook", "displayhook", "breakpointhook", "__builtins__"))
 #: Sealed in every run; what the notebook's own instructor's cells import comes on top.
@@ -41,7 +51,6 @@ _BEHIND = {
     "queue": ("_queue",),
 }  # fmt: skip
 _missing = object()
-_namespace = type.__dict__["__dict__"].__get__
 _HEAP_TYPE = 1 << 9
 
 
@@ -73,10 +82,11 @@ class _Space:
         """Whether all of them are what they were; at the speed of C, since it is asked often."""
         return all(map(is_, map(self.space.get, self.names), self.values))
 
-    def restore(self) -> Iterator[str]:
-        """Put back what was changed; the names of that."""
+    def restore(self, displaced: list[Any]) -> Iterator[str]:
+        """Put back what was changed; the names of that. What was there goes to `displaced`."""
         for name, value in zip(self.names, self.values, strict=True):
-            if self.space.get(name, _missing) is not value:
+            if (found := self.space.get(name, _missing)) is not value:
+                displaced.append(found)
                 self.put(name, value)
                 yield f"{self.label}{name}"
 
@@ -100,6 +110,8 @@ class Seal:
         self._spaces: dict[object, _Space] = {}
         self._own_classes: dict[type, frozenset[str]] = {}
         self._meta_path, self._path_hooks = [*sys.meta_path], [*sys.path_hooks]
+        #: What was put back, until it can be let go of: that may run code of the student's.
+        self.displaced: list[Any] = []
         self.add(BASE)
 
     def add(self, names: Iterable[str]) -> None:
@@ -113,6 +125,8 @@ class Seal:
         """See modules for the first time that an instructor's cell has imported."""
         for name in names:
             module = sys.modules.get(name)
+            if type(module) is ModuleType:
+                self.tidy(module.__dict__)
             if name not in self._modules and type(module) is ModuleType:
                 self._modules[name] = module, dict(vars(module))
                 self._classes[name] = dict(_classes(name, vars(module)))
@@ -120,17 +134,18 @@ class Seal:
     def add_class(self, kind: Any) -> None:
         """Seal the methods of an instructor's class."""
         put = partial(type.__setattr__, kind)
-        space = _namespace(kind)
+        space = namespace_of(kind)
         self._spaces[kind] = _Space(f"{kind.__qualname__}.", space, dict(_methods(space)), put)
         self._own_classes[kind] = frozenset(space)
 
     def _strangers(self) -> Iterator[str]:
         """Take methods away that an instructor's class did not have; their names."""
         for kind, had in self._own_classes.items():
-            for name, _ in [*_methods(_namespace(kind))]:
-                if name not in had:
+            for name, value in [*_methods(namespace_of(kind))]:
+                if text_in(name) not in had:
+                    self.displaced.append(value)
                     type.__delattr__(kind, name)
-                    yield f"{kind.__qualname__}.{name}"
+                    yield f"{kind.__qualname__}.{text_in(name)}"
 
     def _seal(self, name: str) -> None:
         module, had = self._modules[name]
@@ -141,17 +156,25 @@ class Seal:
         for kind, members in self._classes.get(name, {}).items():
             label = f"{kind.__module__}.{kind.__qualname__}."
             put = partial(type.__setattr__, kind)
-            self._spaces[kind] = _Space(label, _namespace(kind), members, put)
+            self._spaces[kind] = _Space(label, namespace_of(kind), members, put)
 
     def put_back(self) -> list[str]:
         """Undo what was changed; the names of what it was."""
         changed: list[str] = []
+        if self.tidy(sys.modules):
+            changed.append("a name in sys.modules that is no text")
+        changed += [
+            f"a name in {name} that is no text"
+            for name, module in self._loaded.items()
+            if self.tidy(module.__dict__)
+        ]
         for space in self._spaces.values():
             if not space.is_intact():
-                changed += space.restore()
+                changed += space.restore(self.displaced)
         changed += self._strangers()
         for name, module in self._loaded.items():
-            if sys.modules.get(name) is not module:
+            if (found := sys.modules.get(name)) is not module:
+                self.displaced.append(found)
                 sys.modules[name] = module
                 changed.append(f"sys.modules[{name!r}]")
         finders: list[tuple[list[Any], list[Any]]] = [
@@ -160,8 +183,22 @@ class Seal:
         ]
         for now, was in finders:
             if len(now) != len(was) or not all(map(is_, now, was)):
+                self.displaced += now
                 now[:] = was
         return changed
+
+    def tidy(self, space: dict[Any, Any]) -> bool:
+        """Take away names that are no texts, which would be asked what they equal; if there were.
+
+        Looking one up asks as well, so all are taken away, and the others put back.
+        """
+        if is_texts(space):
+            return False
+        before = [*space.items()]
+        self.displaced += before
+        space.clear()
+        space.update(each for each in before if type(each[0]) is str)
+        return True
 
     def accept_builtins(self) -> None:
         """What the run's own start has changed, which is nothing else, is meant to be so."""
@@ -179,7 +216,7 @@ class Seal:
 
 
 def _counts(attribute: str, value: object) -> bool:
-    return isinstance(value, _CALLED) and attribute not in _OPEN
+    return (id(type(value)) in _CALLED or is_class(value)) and attribute not in _OPEN
 
 
 def snapshot() -> tuple[dict[str, Any], dict[str, dict[type, dict[str, Any]]]]:
@@ -200,13 +237,15 @@ def snapshot() -> tuple[dict[str, Any], dict[str, dict[type, dict[str, Any]]]]:
 
 def _classes(name: str, space: Mapping[str, Any]) -> Iterator[tuple[type, dict[str, Any]]]:
     for value in space.values():
-        if not isinstance(value, type) or not value.__flags__ & _HEAP_TYPE:
+        if not is_class(value) or not flags_of(value) & _HEAP_TYPE:
             continue
-        if value.__module__ == name or value.__module__.startswith(f"{name}."):
-            yield value, dict(_methods(vars(value)))
+        members = namespace_of(value)
+        home = text_in(members.get("__module__")) if is_texts(members) else ""
+        if home == name or home.startswith(f"{name}."):
+            yield value, dict(_methods(members))
 
 
 def _methods(space: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in space.items():
-        if isinstance(value, FunctionType | property | classmethod | staticmethod):
+        if id(type(value)) in _MEMBERS:
             yield name, value

@@ -12,10 +12,10 @@ Loaded apart (see apart.py).
 from __future__ import annotations
 
 from _thread import get_ident
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from gc import get_freeze_count
-from opcode import opname
-from sys import _getframe, getprofile, gettrace
+from opcode import opmap
+from sys import _getframe, getprofile, gettrace, version_info
 from types import (
     AsyncGeneratorType,
     CodeType,
@@ -28,32 +28,64 @@ from types import (
 )
 from typing import Any
 
+from onsite.grading.referee.bind import REFEREE
+from onsite.grading.referee.kinds import by_id, ids, is_a, text_in
 from onsite.grading.referee.owners import Owners
 
-#: No more than this is told of one run.
+#: No more than this of one kind is told of one run. Of breaches, one is enough.
 MOST = 20
 
-_CODE_OF: dict[type, Callable[[Any], Any]] = {
+_CODE_OF: dict[int, Callable[[Any], Any]] = by_id({
     FrameType: lambda frame: frame.f_code,
     FunctionType: lambda function: function.__code__,
     GeneratorType: lambda generator: generator.gi_code,
     CoroutineType: lambda coroutine: coroutine.cr_code,
     AsyncGeneratorType: lambda generator: generator.ag_code,
     TracebackType: lambda trace: trace.tb_frame.f_code,
-}
+})  # fmt: skip
+_FRAME_OF: dict[int, Callable[[Any], Any]] = by_id({
+    GeneratorType: lambda generator: generator.gi_frame,
+    CoroutineType: lambda coroutine: coroutine.cr_frame,
+    AsyncGeneratorType: lambda generator: generator.ag_frame,
+    TracebackType: lambda trace: trace.tb_frame,
+})  # fmt: skip
+#: What `gc.get_referents` must not be asked about.
+_INNER = ids((
+    FrameType, FunctionType, GeneratorType, CoroutineType, AsyncGeneratorType, TracebackType,
+    CodeType, MappingProxyType,
+))  # fmt: skip
 _CODE_NAMES = frozenset(("f_code", "__code__", "gi_code", "cr_code", "ag_code"))
 _FRAME_NAMES = frozenset(("tb_frame", "gi_frame", "cr_frame", "ag_frame"))
 _CHANGES = frozenset(("__code__", "__defaults__", "__kwdefaults__"))
-#: How a library gets at an attribute by itself, and not for somebody who calls it.
-_OWN_ACCESS = frozenset(
-    code for code, name in enumerate(opname) if name in ("LOAD_ATTR", "LOAD_METHOD")
+#: The instructions that read an attribute, and by how much the place of its name is shifted.
+_READS = (
+    {opmap["LOAD_ATTR"]: 1}
+    if version_info >= (3, 12)
+    else {opmap["LOAD_ATTR"]: 0, opmap["LOAD_METHOD"]: 0}
 )
-#: Libraries that hand code objects, or what is in them, to their caller.
-_TALKERS = ("/dis.py", "/bdb.py", "/pdb.py", "/trace.py", "/profile.py", "cloudpickle/", "/dill/")
-#: They do too, but have to format the errors of cells, outside of checks.
-_FORMATTERS = ("/IPython/core/", "/stack_data/", "/executing/")
+_EXTENDED = opmap["EXTENDED_ARG"]
+#: What of Python's own library reads code, or frames, and keeps it to itself.
+_READERS = (
+    "/inspect.py", "/traceback.py", "/warnings.py", "/linecache.py", "/logging/__init__.py",
+    "/unittest/case.py", "/unittest/result.py", "/asyncio/coroutines.py", "/asyncio/events.py",
+    "/asyncio/base_events.py", "/asyncio/base_tasks.py", "/asyncio/format_helpers.py",
+    "/onsite/grading/shell.py", "/onsite/grading/cells.py", "/onsite/stage.py",
+)  # fmt: skip
+#: What shows code and frames to its caller, and has no business in a check.
+_TALKERS = (
+    "/dis.py", "/bdb.py", "/pdb.py", "/trace.py", "/profile.py", "/cloudpickle/", "/dill/",
+    "/IPython/core/", "/stack_data/", "/executing/", "/_pytest/",
+)  # fmt: skip
 #: Library functions that return a frame.
-_INDISCREET = frozenset(("currentframe", "stack", "trace", "walk_stack", "walk_tb", "<lambda>"))
+_INDISCREET = frozenset((
+    "currentframe", "stack", "trace", "walk_stack", "walk_tb", "_walk_tb_with_full_positions",
+    "getouterframes", "getinnerframes", "_task_get_stack", "<lambda>",
+))  # fmt: skip
+#: What may call those: it looks for the line that is to be blamed.
+_BLAMERS = (
+    "/traceback.py", "/logging/__init__.py", "/warnings.py", "/inspect.py", "/asyncio/", "/pandas/",
+    "/numpy/", "/matplotlib/", "/sqlalchemy/", "/alembic/", "/django/", "/celery/", "/kombu/",
+)  # fmt: skip
 _MODULES = frozenset((
     "_testcapi", "_testinternalcapi", "_testlimitedcapi", "_xxsubinterpreters", "_interpreters",
     "_xxinterpchannels", "_testbuffer", "_testmultiphase",
@@ -80,7 +112,7 @@ class Watch:
         self._owners = owners
         self._libraries = (*libraries, "<frozen ")
         self._tell = tell
-        self._told = 0
+        self._told: dict[str, int] = {}
         self._looking: set[int] = set()
         self._pretended: set[str] = set()
         self.checking = False
@@ -128,7 +160,8 @@ class Watch:
         Raises:
             RuntimeError: it is refused.
         """
-        refused = self.rules[event](event, *arguments)
+        # Anybody may raise an event of these names, with arguments of any kind.
+        refused = self.rules[event](event, *map(_plainly, arguments))
         if refused:
             raise RuntimeError(f"{event} is refused while work is graded")
 
@@ -137,35 +170,41 @@ class Watch:
         self.tell(kind, event, self._where(), what)
 
     def tell(self, kind: str, event: str, where: str, what: str = "") -> None:
-        """Tell the runner, but not without end."""
-        if self._told < MOST:
-            self._told += 1
+        """Tell the runner, but not without end; what is harmless leaves room for what is not."""
+        told = self._told.get(kind, 0)
+        if told < MOST:
+            self._told[kind] = told + 1
             self._tell(kind, event, where, what)
 
     # --- rules: True if refused
 
     def _attribute(self, event: str, owner: object, name: object, *_: object) -> bool:
+        if type(name) is not str:
+            return False
         if name in _CODE_NAMES:
             code = self.code_of(owner)
-            if id(code) not in self._owners.codes or self._discreet():
+            if id(code) not in self._owners.codes or self._may_read(owner, name):
                 return False
             self.report("breach", event, f"{name} of the instructor's code")
             return True
-        if name in _FRAME_NAMES and self.checking and self._by_student(directly=True):
-            self.report("breach", event, str(name))
-            return True
+        if name in _FRAME_NAMES and self.checking:
+            # One of the student's own that does not run yet will run on top of the check's.
+            leads = self._by_student(directly=True) or self._leads_to_ours(owner)
+            if leads and not (self._may_read(owner, name) and not self._hands_out_frames()):
+                self.report("breach", event, name)
+                return True
         return False
 
     def _change(self, event: str, owner: object, name: object, *_: object) -> bool:
-        if name not in _CHANGES or id(self.code_of(owner)) not in self._owners.codes:
+        if type(name) is not str or name not in _CHANGES:
             return False
-        if not self._by_student():
+        if id(self.code_of(owner)) not in self._owners.codes or self._by_instructor():
             return False
         self.report("breach", event, f"{name} of an instructor's function")
         return True
 
     def _frame(self, event: str, *_: object) -> bool:
-        if not self.checking or not self._asks_for_frame():
+        if not self.checking or not self._hands_out_frames():
             return False
         self.report("breach", event)
         return True
@@ -187,8 +226,8 @@ class Watch:
     def _referents(self, event: str, objects: tuple[Any, ...], *_: object) -> bool:
         if not self._by_student():
             return False
-        inner = (*_CODE_OF, CodeType, MappingProxyType)
-        if self.checking or any(type(each) in inner for each in objects):
+        known = type(objects) is tuple
+        if self.checking or not known or any(id(type(each)) in _INNER for each in objects):
             self.report("breach", event)
             return True
         return False
@@ -208,8 +247,10 @@ class Watch:
         return False
 
     def _imported(self, event: str, name: object, *_: object) -> bool:
+        if type(name) is not str:
+            return False
         if name in _MODULES and self._by_student():
-            self.report("breach", event, str(name))
+            self.report("breach", event, name)
             return True
         if name in ("ctypes", "_ctypes") and self._by_student(directly=True):
             self.report("noted", event, "ctypes")
@@ -232,8 +273,9 @@ class Watch:
     def _symbol(self, event: str, library: object, name: object, *_: object) -> bool:
         if not self._by_student():
             return False
-        python = type(name) is str and name.startswith(("Py", "_Py"))
-        self.report("breach" if python or self.checking else "noted", event, repr(name)[:80])
+        said = name if type(name) is str else ""
+        python = said.startswith(("Py", "_Py"))
+        self.report("breach" if python or self.checking else "noted", event, repr(said)[:80])
         return self.checking
 
     def _memory(self, event: str, *_: object) -> bool:
@@ -253,9 +295,9 @@ class Watch:
 
     # --- who is it
 
-    def code_of(self, owner: object) -> object:
+    def code_of(self, owner: object) -> Any:
         """The code of a frame, function, generator...; None if it has none."""
-        look = _CODE_OF.get(type(owner))
+        look = _CODE_OF.get(id(type(owner)))
         if look is None:
             return None
         me = get_ident()
@@ -279,7 +321,7 @@ class Watch:
             if mine:
                 self._looking.discard(me)
 
-    def _stack(self, most: int = 200) -> list[tuple[str, str, int, bool]]:
+    def _stack(self, most: int = 10_000) -> list[tuple[str, str, int, bool]]:
         """The frames of the code that caused the event, nearest first: file, function, line, ours.
 
         It ends with the first frame that is not a library's.
@@ -305,37 +347,112 @@ class Watch:
 
     def _by_student(self, *, directly: bool = False) -> bool:
         """Whether the student's code did it, by itself or (unless `directly`) through a library."""
-        stack = self._stack(1 if directly else 200)
+        stack = self._stack(1) if directly else self._stack()
         if not stack:
             return False
         name, _, _, ours = stack[-1]
         return not ours and not self._is_library(name)
 
-    def _discreet(self) -> bool:
-        """Whether what asks for code keeps it to itself."""
-        frame = self._caller()
-        if frame is None:
+    def _by_instructor(self) -> bool:
+        """Whether an instructor's cell did it, by itself or through a library."""
+        stack = self._stack()
+        return bool(stack) and stack[-1][3] and stack[-1][0] != REFEREE
+
+    def is_said_by(self, lines: Mapping[int, Collection[int]]) -> bool:
+        """Whether what caused the event is at one of its code's `lines`, by the code's id.
+
+        A call that somebody has smuggled into a frame of that code is made from another line.
+        """
+        me = get_ident()
+        self._looking.add(me)
+        try:
+            frame = self._caller()
+            return frame is not None and frame.f_lineno in lines.get(id(frame.f_code), ())
+        finally:
+            self._looking.discard(me)
+
+    def interrupts(self, folder: str) -> bool:
+        """Whether what caused the event, a handler of signals, runs on top of code in `folder`."""
+        me = get_ident()
+        self._looking.add(me)
+        try:
+            frame = self._caller()
+            below = None if frame is None else frame.f_back
+            return below is not None and below.f_code.co_filename.startswith(folder)
+        finally:
+            self._looking.discard(me)
+
+    def is_class_statement(self, body: object) -> bool:
+        """Whether the caller of what caused the event is the code that has the class's body."""
+        code = self.code_of(body)
+        me = get_ident()
+        self._looking.add(me)
+        try:
+            frame = self._caller()
+            maker = None if frame is None or frame.f_back is None else frame.f_back.f_code
+            return maker is not None and any(each is code for each in maker.co_consts)
+        finally:
+            self._looking.discard(me)
+
+    def _leads_to_ours(self, owner: object) -> bool:
+        """Whether the frame of a traceback, or generator, is the instructor's or runs on one."""
+        look = _FRAME_OF.get(id(type(owner)))
+        me = get_ident()
+        self._looking.add(me)
+        try:
+            frame = None if look is None else look(owner)
+            while frame is not None:
+                if id(frame.f_code) in self._owners.codes:
+                    return True
+                frame = frame.f_back
             return False
+        finally:
+            self._looking.discard(me)
+
+    def _may_read(self, owner: object, name: object) -> bool:
+        """Whether what reads an attribute of `owner` has asked for it, and keeps it to itself.
+
+        C functions can be made to read one for somebody else while any code is at work, so the
+        caller has to be at an instruction that reads this attribute; and a library might read it of
+        an object that gets it from another, so it has to have `owner` in a variable.
+        """
+        frame = self._caller()
         code = self.code_of(frame)
+        if frame is None or type(code) is not CodeType or _read_at(code, frame.f_lasti) != name:
+            return False
         if id(code) in self._owners.codes:
             return True
-        if type(code) is not CodeType or not self._is_library(name := code.co_filename):
+        if not self._holds(frame, owner):
             return False
-        if any(part in name for part in _TALKERS):
+        file = code.co_filename
+        if not self._is_library(file) or any(part in file for part in _TALKERS):
             return False
-        if self.checking and any(part in name for part in _FORMATTERS):
-            return False
-        return code.co_code[frame.f_lasti] in _OWN_ACCESS
+        return file.endswith(_READERS) or self._by_instructor()
 
-    def _asks_for_frame(self) -> bool:
+    def _holds(self, frame: FrameType, owner: object) -> bool:
+        """Whether a variable of a library's function is `owner`, or a traceback with that frame."""
+        me = get_ident()
+        self._looking.add(me)
+        try:
+            return any(
+                each is owner or (type(each) is TracebackType and each.tb_frame is owner)
+                for each in frame.f_locals.values()
+            )
+        finally:
+            self._looking.discard(me)
+
+    def _hands_out_frames(self) -> bool:
+        """Whether what asks for a frame gives it to somebody who is no library."""
         stack = self._stack()
         if not stack:
             return False
-        last, _, _, ours = stack[-1]
-        if ours or self._is_library(last):
+        file, function, _, _ = stack[0]
+        if not self._is_library(file) or any(part in file for part in _TALKERS):
+            return True
+        if function not in _INDISCREET:
             return False
-        # A library's own use is fine, unless it returns the frame to the student.
-        return len(stack) == 1 or (len(stack) == 2 and stack[0][1] in _INDISCREET)
+        caller = stack[1][0] if len(stack) > 1 else ""
+        return not (self._is_library(caller) and any(part in caller for part in _BLAMERS))
 
     def _where(self) -> str:
         stack = self._stack()
@@ -343,3 +460,21 @@ class Watch:
             return ""
         name, function, line, _ = stack[-1]
         return f"{name}:{line} {function}"
+
+
+def _plainly(argument: Any) -> Any:
+    """A text as an exact `str`: one of the student's would be asked what it equals."""
+    return text_in(argument) if is_a(argument, str) else argument
+
+
+def _read_at(code: CodeType, place: int) -> str:
+    """The attribute that the instruction at `place` reads; "" if it reads none."""
+    data = code.co_code
+    shift = _READS.get(data[place])
+    if shift is None:
+        return ""
+    argument, bits, before = data[place + 1], 8, place - 2
+    while before >= 0 and data[before] == _EXTENDED:
+        argument |= data[before + 1] << bits
+        bits, before = bits + 8, before - 2
+    return code.co_names[argument >> shift]

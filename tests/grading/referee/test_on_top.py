@@ -1,0 +1,130 @@
+"""No code of a student's runs on top of the referee, from where it could look back at it."""
+
+from __future__ import annotations
+
+import pytest
+from tests.grading.notebooks import notebook
+
+from onsite.grading.runner import Runner
+
+#: A generator's frame, got before it runs, shows what it runs on top of.
+LOOK = """
+import math, random, signal, _signal, sys, threading
+ran, seen = [], []
+
+def look():
+    while True:
+        frame = FRAME
+        while frame is not None:
+            if "referee" in frame.f_globals.get("__name__", ""):
+                seen.append(frame.f_code.co_name)
+            frame = frame.f_back
+        yield
+
+looking = look()
+FRAME = looking.gi_frame
+
+def back(what):
+    ran.append(what)
+    next(looking)
+
+class Last:
+    def __init__(self, what): self.what = what
+    def __call__(self, *_): return None
+    def __del__(self): back(self.what)
+
+class Number:
+    def __index__(self):
+        back("number")
+        return 12
+    __int__ = __index__
+
+class Text(str):
+    def __hash__(self):
+        back("hash")
+        return str.__hash__(self)
+    def __eq__(self, other):
+        back("equal")
+        return str.__eq__(self, other)
+    def __repr__(self):
+        back("repr")
+        return "text"
+
+class Meta(type):
+    def __hash__(self):
+        back("hash of a class")
+        return 1
+    def __eq__(self, other):
+        back("a class is equal")
+        return self is other
+    @property
+    def __module__(self): return back("module of a class")
+
+class Odd(metaclass=Meta):
+    @property
+    def __class__(self): return back("class of an object")
+    @property
+    def __dict__(self): return back("attributes of an object")
+    def __eq__(self, other): return back("object is equal") is None
+"""
+#: What a cell does, by what of it must have run, whenever that is.
+WAYS = {
+    "a function that is put back": ("isclose", "math.isclose = Last('isclose')"),
+    "a function with no text for a name": ("odd", "math.__dict__[Text('isclose')] = Last('odd')"),
+    "a global name that is no text": ("equal", "globals()[Text('Kept')] = 1"),
+    "a module that is put back": ("module", "sys.modules['random'] = Last('module')"),
+    "a finder that is taken away": ("finder", "sys.meta_path.insert(0, Last('finder'))"),
+    "a trace function": ("trace", "sys.settrace(Last('trace'))"),
+    "a profile function": ("profile", "threading.setprofile(Last('profile'))"),
+    "built-in functions": ("sum", "Kept.method.__builtins__['sum'] = Last('sum')"),
+    "a method that is taken away": ("", "Kept.more = staticmethod(Last('method'))"),
+    "an attribute of what is replaced": ("kept", "kept.more = Last('kept')"),
+    "the handler of a signal": (
+        "handler",
+        "_signal.signal(12, Last('handler'))\n_signal.signal(12, _signal.SIG_IGN)\n"
+        "_signal.signal(12, print)",
+    ),
+    "the number of a signal": (
+        "",
+        "for ask in (_signal.getsignal, lambda number: _signal.signal(number, print)):\n"
+        "    try: ask(Number())\n"
+        "    except TypeError: pass",
+    ),
+    "an event with texts of its own": (
+        "",
+        "for event in ('import', 'open', 'compile', 'object.__getattr__', 'object.__setattr__',\n"
+        "              'ctypes.dlsym', 'gc.get_referents'):\n"
+        "    try: sys.audit(event, Text('a'), Text('b'), Text('c'))\n"
+        "    except Exception: pass",
+    ),
+    "an event with objects of its own": (
+        "",
+        "for event in ('import', 'open', 'compile', 'object.__getattr__', 'object.__setattr__',\n"
+        "              'ctypes.dlsym', 'gc.get_referents'):\n"
+        "    try: sys.audit(event, Odd(), Odd(), Odd())\n"
+        "    except Exception: pass",
+    ),
+    "an object in place of a module": ("", "sys.modules['odd'] = Odd()"),
+    "an answer of an odd class": ("", "def answer(): return Odd()"),
+}
+SETUP = """
+import math, random
+class Kept:
+    def method(self): return 1
+kept = Kept()
+def answer(): return 1
+"""
+AGAIN = "import string\nkept = Kept()\nclass Other(Kept): pass"
+CHECK = "assert answer() == 1\nassert isinstance(kept, Kept)\nassert kept.method()"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_none_of_it_runs_on_top_of_the_referee(runner: Runner, way: str) -> None:
+    what, cell = WAYS[way]
+    cells = [SETUP, LOOK, cell, CHECK, AGAIN, CHECK, "print(seen)", "print(ran)"]
+    roles = {0: "instructor", 3: "check", 4: "instructor", 5: "check"}
+    result = runner.run(notebook(*cells), roles=roles)  # type: ignore[arg-type]
+    seen, ran = ("".join(cell.outputs[0]["text"]).strip() for cell in result.cells[-2:])
+    assert result.cells[2].status == "ok"
+    assert seen == "[]"
+    assert what in ran
