@@ -451,7 +451,9 @@ class Watch:
             return True
         if function not in _INDISCREET:
             return False
-        caller = stack[1][0] if len(stack) > 1 else ""
+        caller, _, _, ours = stack[1] if len(stack) > 1 else ("", "", 0, False)
+        if ours:
+            return function != "walk_tb"  # what an instructor's cell asks of an error that it has
         return not (self._is_library(caller) and any(part in caller for part in _BLAMERS))
 
     def _where(self) -> str:
