@@ -34,7 +34,10 @@ class VirtualClock(selectors.DefaultSelector):
             AssertionError: Nothing is due, or this is the 5,000th turn of the loop.
         """
         if timeout is None:
-            raise AssertionError("everybody waits for ever: no timer runs, nothing can happen")
+            raise AssertionError(
+                "everybody waits for ever: no timer of the loop runs, and in virtual time nothing "
+                "else wakes it, no thread and no socket"
+            )
         self._turns += 1
         if self._turns > _TURNS:
             self._turns = 0  # the loop still has to be closed
