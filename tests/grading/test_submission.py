@@ -15,7 +15,7 @@ from tests.grading.test_grade import MODULE, course_with, solve
 from onsite.course.layout import Layout
 from onsite.grading.grade import find_students
 from onsite.grading.restore import MAX_BYTES, SubmissionError
-from onsite.grading.submission import Submission, read_submitted
+from onsite.grading.submission import STAGING, Submission, read_submitted
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_times_that_are_none(layout: Layout, text: str) -> None:
 
 def test_what_is_no_hand_in_is_passed_over(layout: Layout) -> None:
     (layout.source / MODULE).mkdir(parents=True)
-    (layout.submitted / ".handing-in-x" / MODULE).mkdir(parents=True)
+    (layout.submitted / f"{STAGING}x" / MODULE).mkdir(parents=True)
     (layout.submitted / "empty").mkdir()
     (layout.submitted / "file").write_text("")
     assert find_students(layout, MODULE) == ["ann"]

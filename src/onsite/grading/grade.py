@@ -22,6 +22,7 @@ from onsite.grading.ledger import Receipts, only_grader
 from onsite.grading.marks import read_totals
 from onsite.grading.outcome import Grade
 from onsite.grading.recorder import Recorder, Report
+from onsite.grading.submission import STAGING
 from onsite.grading.summary import Line
 from onsite.grading.workers import Workers
 
@@ -101,7 +102,9 @@ def find_students(layout: Layout, module: str, student: str | None = None) -> li
             f"folder for each student, in which {module}/ is what was handed in."
         ) from None
     handed_in = sorted(
-        name for name in folders if os.path.lexists(layout.submitted / name / module)
+        name
+        for name in folders
+        if not name.startswith(STAGING) and os.path.lexists(layout.submitted / name / module)
     )
     if student is not None:
         if student not in handed_in:

@@ -18,6 +18,8 @@ from onsite.grading.restore import MAX_BYTES, SubmissionError
 
 #: A student's folder name: it becomes a path, a database key and part of a command line.
 STUDENT = re.compile(r"\w[\w.@-]{0,127}")
+#: What folders in submitted/ begin with in which a hand-in is made ready: see study/submit.py.
+STAGING = ".handing-in-"
 _TIME = re.compile(r"[\w:.,+-]+(?: [\w:.,+-]+)*(?: [A-Za-z]+(?:/[\w+-]+)+)?")
 
 

@@ -33,6 +33,7 @@ from onsite.grading.grader import LIMITS
 from onsite.grading.outcome import Grade
 from onsite.grading.recorder import Report
 from onsite.grading.sandbox import Sandbox
+from onsite.grading.submission import STAGING
 from onsite.grading.workers import LocalWorkers
 from onsite.study.workspace import version_of
 
@@ -244,7 +245,7 @@ def _staging(submitted: Path) -> Iterator[Path]:
     submitted.mkdir(parents=True, exist_ok=True)
     with (submitted / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        staging = Path(tempfile.mkdtemp(prefix=".handing-in-", dir=submitted))
+        staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=submitted))
         try:
             yield staging
         finally:
