@@ -116,7 +116,7 @@ class Exam:
 
     def _run(self, runner: Runner, notebook: Notebook) -> tuple[TopicGrade, Faults]:
         try:
-            result = _run(runner, notebook, self._names.exercises)
+            result = _result(runner, notebook, self._names.exercises)
         except Exception as error:  # whatever it is: a fault of ours is no zero
             problem = f"it could not be run: {str(error) or repr(error)}"
             return TopicGrade(self.topic, problem=problem), Faults()
@@ -132,7 +132,7 @@ class Exam:
         return grade, faults(notebook, result, self._names)
 
 
-def _run(runner: Runner, notebook: Notebook, exercises: frozenset[str]) -> RunResult:
+def _result(runner: Runner, notebook: Notebook, exercises: frozenset[str]) -> RunResult:
     """Run without the demos, which take most of the time and no check depends on.
 
     A student's own code may: when a name is missing that a demo defines (an import, mostly), it is
@@ -143,13 +143,13 @@ def _run(runner: Runner, notebook: Notebook, exercises: frozenset[str]) -> RunRe
     result = run(leave_out=left_out(notebook))
     missing = missing_names(result.cells)
     if missing and any(
-        missing & _names(notebook.cells[index]["source"]) for index in demos(notebook)
+        missing & _bound(notebook.cells[index]["source"]) for index in demos(notebook)
     ):
         return run(leave_out=magics(notebook))
     return result
 
 
-def _names(source: str) -> set[str]:
+def _bound(source: str) -> set[str]:
     try:
         return bound_names(source)
     except SyntaxError:

@@ -19,12 +19,13 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
+from onsite.grading.referee.bind import REFEREE
 from onsite.grading.wire import Message
 
 Emit = Callable[[Message], None]
 
 #: What the names begin with that code has which is not the student's: see judge.py and bind.py.
-_INSTRUCTORS = ("<instructor ", "<check ", "<referee>")
+_INSTRUCTORS = ("<instructor ", "<check ", REFEREE)
 
 
 def _data(bundle: dict[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,10 @@ class Odd(metaclass=Meta):
 #: What a cell does, by what of it must have run, whenever that is.
 WAYS = {
     "a function that is put back": ("isclose", "math.isclose = Last('isclose')"),
-    "a function with no text for a name": ("odd", "math.__dict__[Text('isclose')] = Last('odd')"),
+    "a function with no text for a name": (
+        "odd",
+        "del math.isclose\nmath.__dict__[Text('isclose')] = Last('odd')",
+    ),
     "a global name that is no text": ("equal", "globals()[Text('Kept')] = 1"),
     "a module that is put back": ("module", "sys.modules['random'] = Last('module')"),
     "a finder that is taken away": ("finder", "sys.meta_path.insert(0, Last('finder'))"),
@@ -106,6 +109,12 @@ WAYS = {
     ),
     "an object in place of a module": ("", "sys.modules['odd'] = Odd()"),
     "an answer of an odd class": ("", "def answer(): return Odd()"),
+    "a name that an instructor's cell is made to leave": (
+        "left",
+        "def answer():\n    ran.append('left')\n"
+        "    kept = math.__dict__.pop('isclose'), sys.modules.pop('random')\n"
+        "    math.__dict__[Text('isclose')], sys.modules[Text('random')] = kept\n    return 1",
+    ),
 }
 SETUP = """
 import math, random
@@ -114,7 +123,7 @@ class Kept:
 kept = Kept()
 def answer(): return 1
 """
-AGAIN = "import string\nkept = Kept()\nclass Other(Kept): pass"
+AGAIN = "import string\nkept = Kept()\nclass Other(Kept): pass\nanswer()"
 CHECK = "assert answer() == 1\nassert isinstance(kept, Kept)\nassert kept.method()"
 
 
@@ -123,7 +132,11 @@ def test_none_of_it_runs_on_top_of_the_referee(runner: Runner, way: str) -> None
     what, cell = WAYS[way]
     cells = [SETUP, LOOK, cell, CHECK, AGAIN, CHECK, "print(seen)", "print(ran)"]
     roles = {0: "instructor", 3: "check", 4: "instructor", 5: "check"}
-    result = runner.run(notebook(*cells), roles=roles)  # type: ignore[arg-type]
+    result = runner.run(
+        notebook(*cells),
+        roles=roles,  # type: ignore[arg-type]
+        exercises=frozenset({"answer"}),
+    )
     seen, ran = ("".join(cell.outputs[0]["text"]).strip() for cell in result.cells[-2:])
     assert result.cells[2].status == "ok"
     assert seen == "[]"

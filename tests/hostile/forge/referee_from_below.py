@@ -26,7 +26,7 @@ def receipt(name, count, cents):
 
 def look():
     while True:
-        frame = looking.gi_frame if FRAME is None else FRAME
+        frame = FRAME
         while frame is not None:
             referee = frame.f_locals.get("self")
             if hasattr(referee, "_owners"):

@@ -1,8 +1,8 @@
-"""The referee's end in a run: an audit hook, which Python has no way to list or to remove.
+"""The referee's end in a run, behind an audit hook, which Python has no way to list or to remove.
 
-Nothing refers to the referee but the interpreter's list of hooks, so it is in no module and in no
-variable of a frame that other code could get at. It is spoken to by audit events whose name only
-the constants of its own functions (naked.py) and of the instructor's code hold. It uses
+The hook is naked.py's, and nothing but one of its constants refers to the referee, so it is in no
+module and in no variable of a frame that other code could get at. It is spoken to by audit events
+whose name only the constants of its own functions and of the instructor's code hold. It uses
 C functions and private copies of a few modules (apart.py), because everything else may be changed
 by the code under test.
 """
@@ -26,9 +26,9 @@ from typing import Any
 from onsite.grading.referee.bind import lines
 from onsite.grading.referee.constants import GIVEN, MARK, fill
 from onsite.grading.referee.doubts import doubts
-from onsite.grading.referee.kinds import ids, is_a, is_texts, mro_of, namespace_of, text_in
+from onsite.grading.referee.kinds import is_a, is_texts, mro_of, namespace_of, text_in
 from onsite.grading.referee.line import Line, Message, NoiseError
-from onsite.grading.referee.owners import SCALARS, Owners
+from onsite.grading.referee.owners import SCALAR_IDS, Owners
 from onsite.grading.referee.plain import (
     COMPARISONS,
     NotPlainError,
@@ -81,7 +81,6 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "is": _same, "is not": _other,
 }  # fmt: skip
 _IDENTITY = frozenset(("is", "is not"))
-_SCALARS = ids(SCALARS)
 _gettrace, _getprofile = sys.gettrace, sys.getprofile
 _names_in = namespace_of(ModuleType)["__dict__"].__get__
 _TRUTH = frozenset(("__bool__", "__len__"))
@@ -181,7 +180,7 @@ class Referee:
         _signal.__dict__["getsignal"] = functions["get_signal"]
         _imp.__dict__["create_builtin"] = functions["create_builtin"]
         _set_signal(_signal.SIGINT, functions["interrupt"])
-        self._watch.entry = self._watch.code_of(functions["hook"])
+        self._watch.entry = functions["hook"].__globals__
         self._seal.accept_builtins()
 
     def _listen_to(self, file: str, functions: Iterable[Any]) -> None:
@@ -231,6 +230,7 @@ class Referee:
                 raise RuntimeError("this is for the referee alone")
             elif cell < 0 and arguments[0] in _OF_SIGNALS and self._watch.interrupts(_FOLDER):
                 self._hear_while_busy(cell, event, arguments, me)
+                return
             elif cell < 0:
                 self._actions[arguments[0]](*arguments[1:])
             else:
@@ -242,7 +242,7 @@ class Referee:
         if self._displaced:
             box[1] = [*self._displaced]
             self._displaced.clear()
-        if me == self._main and not (cell == -1 and arguments[0] in _OF_SIGNALS):
+        if me == self._main:
             box += self._waiting
             self._waiting.clear()
             if self._interrupted and self._running:
@@ -477,7 +477,7 @@ class Referee:
 
     def _leaf(self, _cell: int, value: object) -> None:
         kind = type(value)
-        if id(kind) in _SCALARS:
+        if id(kind) in SCALAR_IDS:
             return
         if name := self._owners.defines(kind, _TRUTH):
             raise AssertionError(

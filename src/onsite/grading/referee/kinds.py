@@ -18,6 +18,7 @@ from typing import Any, TypeGuard
 mro_of = type.__dict__["__mro__"].__get__
 flags_of = type.__dict__["__flags__"].__get__
 namespace_of = type.__dict__["__dict__"].__get__
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _CLASS = 1 << 31  # Py_TPFLAGS_TYPE_SUBCLASS
 
 
@@ -39,6 +40,11 @@ def is_a(value: object, kind: type) -> bool:
 def is_class(value: object) -> TypeGuard[type]:
     """Whether it is a class."""
     return bool(flags_of(type(value)) & _CLASS)
+
+
+def is_heap_type(kind: type) -> bool:
+    """Whether a class was made while the program ran, as those are that a class statement makes."""
+    return bool(flags_of(kind) & _HEAP_TYPE)
 
 
 def is_texts(keys: Iterable[object]) -> bool:

@@ -12,10 +12,10 @@ from typing import Any
 
 from onsite.grading.referee.kinds import (
     by_id,
-    flags_of,
     has_any,
     ids,
     is_class,
+    is_heap_type,
     is_texts,
     mro_of,
     namespace_of,
@@ -24,14 +24,13 @@ from onsite.grading.referee.kinds import (
 
 #: An object with more parts than this is not searched for objects that decide for themselves.
 _SEARCHED = 5_000
-_HEAP_TYPE = 1 << 9
 
 _name = type.__dict__["__name__"].__get__
 _attributes = object.__getattribute__
 
 #: Types of which an object can only tell the truth about itself.
 SCALARS: frozenset[type] = frozenset((int, float, bool, str, bytes, complex, type(None)))
-_SCALARS = ids(SCALARS)
+SCALAR_IDS = ids(SCALARS)
 
 
 class Owners:
@@ -61,7 +60,7 @@ class Owners:
 
     def is_library(self, kind: type) -> bool:
         """Whether it is a class that was there before the notebook."""
-        return id(kind) in self._trusted or not flags_of(kind) & _HEAP_TYPE
+        return id(kind) in self._trusted or not is_heap_type(kind)
 
     def defines(self, kind: type, names: frozenset[str]) -> str:
         """The name of the student's class, if `kind` gets one of `names` from one."""
@@ -77,7 +76,7 @@ class Owners:
         while todo and left > 0:
             one = todo.pop()
             kind = type(one)
-            if id(kind) in _SCALARS:
+            if id(kind) in SCALAR_IDS:
                 continue
             if name := self.defines(kind, names):
                 return name
@@ -92,16 +91,14 @@ class Owners:
 
     def is_students(self, kind: object) -> bool:
         """Whether it is a class that neither a library nor the instructor has made."""
-        if not is_class(kind) or not flags_of(kind) & _HEAP_TYPE:
-            return False
-        return id(kind) not in self._trusted and id(kind) not in self._classes
+        return is_class(kind) and not self.is_library(kind) and id(kind) not in self._classes
 
 
 def _contents(value: Any, kind: type) -> list[Any] | None:
     """What a built-in container holds, got without any code of its class; None if it is none."""
     for base in mro_of(kind):
         if (parts := _CONTENTS.get(id(base))) is not None:
-            return [part for part in parts(value) if id(type(part)) not in _SCALARS]
+            return [part for part in parts(value) if id(type(part)) not in SCALAR_IDS]
     return None
 
 
@@ -110,13 +107,13 @@ def _attributes_of(value: Any, kind: type) -> list[Any]:
     parts: list[Any] = []
     plain = True
     for ancestor in mro_of(kind):
-        for member in namespace_of(ancestor).values():
+        space = namespace_of(ancestor)
+        for member in space.values():
             if type(member) is _SLOT and ancestor is not BaseException:
                 try:
                     parts.append(member.__get__(value))
                 except AttributeError:
                     continue
-        space = namespace_of(ancestor)
         plain &= is_texts(space) and type(space.get("__dict__", _DICT)) is _GETSET
     if plain:
         try:

@@ -35,7 +35,7 @@ class NotPlainError(Exception):
     """A value is not plain data, or too much of it."""
 
 
-_ATOMS: dict[type, Callable[[Any], Any]] = {
+_ATOMS: dict[int, Callable[[Any], Any]] = by_id({
     int: lambda value: value if -(1 << 53) < value < 1 << 53 else {"int": hex(value)},
     float: lambda value: {"float": value.hex()},
     complex: lambda value: {"complex": [value.real.hex(), value.imag.hex()]},
@@ -45,8 +45,7 @@ _ATOMS: dict[type, Callable[[Any], Any]] = {
     Decimal: lambda value: {"Decimal": str(value)},
     date: lambda value: {"date": value.isoformat()},
     timedelta: lambda value: {"timedelta": [value.days, value.seconds, value.microseconds]},
-}
-_ATOM_OF = by_id(_ATOMS)
+})  # fmt: skip
 _SEQUENCES = ids((list, tuple, set, frozenset))
 
 
@@ -84,7 +83,7 @@ class _Encoder:
             self._weigh(2 * len(value))
         elif kind is Decimal:
             self._weigh(len(str(value)))
-        if (atom := _ATOM_OF.get(id(kind))) is not None:
+        if (atom := _ATOMS.get(id(kind))) is not None:
             return atom(value)
         if id(kind) in _SEQUENCES:
             return {kind.__name__: [self.encode(item, depth + 1) for item in value]}
@@ -109,7 +108,7 @@ class _Encoder:
             return {
                 kind.__name__: [
                     value.replace(tzinfo=None).isoformat(),
-                    None if shift is None else _ATOMS[timedelta](shift)["timedelta"],
+                    None if shift is None else _ATOMS[id(timedelta)](shift)["timedelta"],
                 ]
             }
         if kind is Fraction:

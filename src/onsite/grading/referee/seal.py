@@ -14,9 +14,9 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from onsite.grading.referee.kinds import (
-    flags_of,
     ids,
     is_class,
+    is_heap_type,
     is_texts,
     namespace_of,
     text_in,
@@ -51,7 +51,6 @@ _BEHIND = {
     "queue": ("_queue",),
 }  # fmt: skip
 _missing = object()
-_HEAP_TYPE = 1 << 9
 
 
 class _Space:
@@ -123,11 +122,11 @@ class Seal:
 
     def learn(self, names: Iterable[str]) -> None:
         """See modules for the first time that an instructor's cell has imported."""
+        self.tidy(sys.modules)
         for name in names:
             module = sys.modules.get(name)
-            if type(module) is ModuleType:
-                self.tidy(module.__dict__)
             if name not in self._modules and type(module) is ModuleType:
+                self.tidy(module.__dict__)
                 self._modules[name] = module, dict(vars(module))
                 self._classes[name] = dict(_classes(name, vars(module)))
 
@@ -160,14 +159,7 @@ class Seal:
 
     def put_back(self) -> list[str]:
         """Undo what was changed; the names of what it was."""
-        changed: list[str] = []
-        if self.tidy(sys.modules):
-            changed.append("a name in sys.modules that is no text")
-        changed += [
-            f"a name in {name} that is no text"
-            for name, module in self._loaded.items()
-            if self.tidy(module.__dict__)
-        ]
+        changed = self._tidy_modules()
         for space in self._spaces.values():
             if not space.is_intact():
                 changed += space.restore(self.displaced)
@@ -186,6 +178,16 @@ class Seal:
                 self.displaced += now
                 now[:] = was
         return changed
+
+    def _tidy_modules(self) -> list[str]:
+        """Take names away that are no texts; where they were."""
+        spaces = {"sys.modules": sys.modules}
+        spaces |= {name: module.__dict__ for name, module in self._loaded.items()}
+        return [
+            f"a name in {name} that is no text"
+            for name, space in spaces.items()
+            if self.tidy(space)
+        ]
 
     def tidy(self, space: dict[Any, Any]) -> bool:
         """Take away names that are no texts, which would be asked what they equal; if there were.
@@ -206,6 +208,7 @@ class Seal:
 
     def accept(self) -> None:
         """What an instructor's cell has changed is meant to be so."""
+        self._tidy_modules()
         for space in self._spaces.values():
             if not space.is_intact():
                 self._accept(space)
@@ -237,7 +240,7 @@ def snapshot() -> tuple[dict[str, Any], dict[str, dict[type, dict[str, Any]]]]:
 
 def _classes(name: str, space: Mapping[str, Any]) -> Iterator[tuple[type, dict[str, Any]]]:
     for value in space.values():
-        if not is_class(value) or not flags_of(value) & _HEAP_TYPE:
+        if not is_class(value) or not is_heap_type(value):
             continue
         members = namespace_of(value)
         home = text_in(members.get("__module__")) if is_texts(members) else ""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from _thread import get_ident
 from collections.abc import Callable, Collection, Mapping
+from functools import wraps
 from gc import get_freeze_count
 from opcode import opmap
 from sys import _getframe, getprofile, gettrace, version_info
@@ -26,7 +27,7 @@ from types import (
     MappingProxyType,
     TracebackType,
 )
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from onsite.grading.referee.bind import REFEREE
 from onsite.grading.referee.kinds import by_id, ids, is_a, text_in
@@ -95,6 +96,27 @@ _MEMORY = frozenset((
     "ctypes.memoryview_at",
 ))  # fmt: skip
 _TRACERS = frozenset(("sys.settrace", "sys.setprofile", "sys.monitoring.register_callback"))
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _looks(
+    method: Callable[Concatenate[Watch, _P], _R],
+) -> Callable[Concatenate[Watch, _P], _R]:
+    """A method that looks at frames and code itself: what it causes is nobody else's doing."""
+
+    @wraps(method)
+    def looking(self: Watch, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        me = get_ident()
+        if me in self._looking:
+            return method(self, *args, **kwargs)
+        self._looking.add(me)
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            self._looking.discard(me)
+
+    return looking
 
 
 class Watch:
@@ -116,8 +138,9 @@ class Watch:
         self._looking: set[int] = set()
         self._pretended: set[str] = set()
         self.checking = False
-        #: The code of the hook: what called it is what an event is about.
-        self.entry: CodeType | None = None
+        #: The global names of the hook, which no other function has: what called it is what an
+        #: event is about. To ask a frame for its code is an event itself; for these, it is not.
+        self.entry: dict[str, Any] | None = None
         self.rules: dict[str, Callable[..., bool]] = {
             "object.__getattr__": self._attribute,
             "object.__setattr__": self._change,
@@ -295,52 +318,35 @@ class Watch:
 
     # --- who is it
 
+    @_looks
     def code_of(self, owner: object) -> Any:
         """The code of a frame, function, generator...; None if it has none."""
         look = _CODE_OF.get(id(type(owner)))
-        if look is None:
-            return None
-        me = get_ident()
-        self._looking.add(me)
-        try:
-            return look(owner)
-        finally:
-            self._looking.discard(me)
+        return None if look is None else look(owner)
 
     def _caller(self) -> FrameType | None:
-        """The frame that caused the event."""
-        me = get_ident()
-        mine = me not in self._looking
-        self._looking.add(me)
-        try:
-            frame: FrameType | None = _getframe(1)
-            while frame is not None and frame.f_code is not self.entry:
-                frame = frame.f_back
-            return None if frame is None else frame.f_back
-        finally:
-            if mine:
-                self._looking.discard(me)
+        """The frame that caused the event; for methods that look."""
+        frame: FrameType | None = _getframe(1)
+        while frame is not None and frame.f_globals is not self.entry:
+            frame = frame.f_back
+        return None if frame is None else frame.f_back
 
+    @_looks
     def _stack(self, most: int = 10_000) -> list[tuple[str, str, int, bool]]:
         """The frames of the code that caused the event, nearest first: file, function, line, ours.
 
         It ends with the first frame that is not a library's.
         """
-        me = get_ident()
-        self._looking.add(me)
-        try:
-            frame = self._caller()
-            found: list[tuple[str, str, int, bool]] = []
-            while frame is not None and len(found) < most:
-                code = frame.f_code
-                ours = id(code) in self._owners.codes
-                found.append((code.co_filename, code.co_name, frame.f_lineno or 0, ours))
-                if ours or not self._is_library(code.co_filename):
-                    break
-                frame = frame.f_back
-            return found
-        finally:
-            self._looking.discard(me)
+        frame = self._caller()
+        found: list[tuple[str, str, int, bool]] = []
+        while frame is not None and len(found) < most:
+            code = frame.f_code
+            ours = id(code) in self._owners.codes
+            found.append((code.co_filename, code.co_name, frame.f_lineno or 0, ours))
+            if ours or not self._is_library(code.co_filename):
+                break
+            frame = frame.f_back
+        return found
 
     def _is_library(self, name: str) -> bool:
         return name.startswith(self._libraries) and name not in self._pretended
@@ -358,57 +364,42 @@ class Watch:
         stack = self._stack()
         return bool(stack) and stack[-1][3] and stack[-1][0] != REFEREE
 
+    @_looks
     def is_said_by(self, lines: Mapping[int, Collection[int]]) -> bool:
         """Whether what caused the event is at one of its code's `lines`, by the code's id.
 
         A call that somebody has smuggled into a frame of that code is made from another line.
         """
-        me = get_ident()
-        self._looking.add(me)
-        try:
-            frame = self._caller()
-            return frame is not None and frame.f_lineno in lines.get(id(frame.f_code), ())
-        finally:
-            self._looking.discard(me)
+        frame = self._caller()
+        return frame is not None and frame.f_lineno in lines.get(id(frame.f_code), ())
 
+    @_looks
     def interrupts(self, folder: str) -> bool:
         """Whether what caused the event, a handler of signals, runs on top of code in `folder`."""
-        me = get_ident()
-        self._looking.add(me)
-        try:
-            frame = self._caller()
-            below = None if frame is None else frame.f_back
-            return below is not None and below.f_code.co_filename.startswith(folder)
-        finally:
-            self._looking.discard(me)
+        frame = self._caller()
+        below = None if frame is None else frame.f_back
+        return below is not None and below.f_code.co_filename.startswith(folder)
 
+    @_looks
     def is_class_statement(self, body: object) -> bool:
         """Whether the caller of what caused the event is the code that has the class's body."""
         code = self.code_of(body)
-        me = get_ident()
-        self._looking.add(me)
-        try:
-            frame = self._caller()
-            maker = None if frame is None or frame.f_back is None else frame.f_back.f_code
-            return maker is not None and any(each is code for each in maker.co_consts)
-        finally:
-            self._looking.discard(me)
+        frame = self._caller()
+        maker = None if frame is None or frame.f_back is None else frame.f_back.f_code
+        return maker is not None and any(each is code for each in maker.co_consts)
 
+    @_looks
     def _leads_to_ours(self, owner: object) -> bool:
         """Whether the frame of a traceback, or generator, is the instructor's or runs on one."""
         look = _FRAME_OF.get(id(type(owner)))
-        me = get_ident()
-        self._looking.add(me)
-        try:
-            frame = None if look is None else look(owner)
-            while frame is not None:
-                if id(frame.f_code) in self._owners.codes:
-                    return True
-                frame = frame.f_back
-            return False
-        finally:
-            self._looking.discard(me)
+        frame = None if look is None else look(owner)
+        while frame is not None:
+            if id(frame.f_code) in self._owners.codes:
+                return True
+            frame = frame.f_back
+        return False
 
+    @_looks
     def _may_read(self, owner: object, name: object) -> bool:
         """Whether what reads an attribute of `owner` has asked for it, and keeps it to itself.
 
@@ -417,29 +408,22 @@ class Watch:
         an object that gets it from another, so it has to have `owner` in a variable.
         """
         frame = self._caller()
-        code = self.code_of(frame)
-        if frame is None or type(code) is not CodeType or _read_at(code, frame.f_lasti) != name:
+        if frame is None:
+            return False
+        code = frame.f_code
+        if _read_at(code, frame.f_lasti) != name:
             return False
         if id(code) in self._owners.codes:
             return True
-        if not self._holds(frame, owner):
+        if not any(
+            each is owner or (type(each) is TracebackType and each.tb_frame is owner)
+            for each in frame.f_locals.values()
+        ):
             return False
         file = code.co_filename
         if not self._is_library(file) or any(part in file for part in _TALKERS):
             return False
         return file.endswith(_READERS) or self._by_instructor()
-
-    def _holds(self, frame: FrameType, owner: object) -> bool:
-        """Whether a variable of a library's function is `owner`, or a traceback with that frame."""
-        me = get_ident()
-        self._looking.add(me)
-        try:
-            return any(
-                each is owner or (type(each) is TracebackType and each.tb_frame is owner)
-                for each in frame.f_locals.values()
-            )
-        finally:
-            self._looking.discard(me)
 
     def _hands_out_frames(self) -> bool:
         """Whether what asks for a frame gives it to somebody who is no library."""
@@ -466,7 +450,7 @@ class Watch:
 
 def _plainly(argument: Any) -> Any:
     """A text as an exact `str`: one of the student's would be asked what it equals."""
-    return text_in(argument) if is_a(argument, str) else argument
+    return argument if type(argument) is str or not is_a(argument, str) else text_in(argument)
 
 
 def _read_at(code: CodeType, place: int) -> str:
