@@ -4,7 +4,8 @@ What a check needs is prepared in locked cells without points, and these may fai
 student wrote: an annotation, a base class or a call needs something that an exercise asks for. A
 server that did not start fails them as well. The one costs points, as with nbgrader; the other
 is never a zero. An instructor's cell begins with pristine built-in functions, modules and names of
-the instructor's, so an exercise's names are the only way from the student to it.
+the instructor's, so an exercise's names are the only way from the student to it, but for what all
+cells share: time, memory, the process.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from onsite.grading.restore import Cell, Notebook, is_locked
 from onsite.grading.result import CellResult, RunResult
 
 _MISSING = re.compile(r"name '(\w+)' is not defined")
+_FAILED = frozenset(("error", "timeout", "output_limit", "killed"))
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -57,8 +59,8 @@ def missing_names(cells: Iterable[CellResult]) -> set[str]:
 class Faults:
     """The instructor's cells that failed, and not for a name that was missing.
 
-    `why` says it of the first one; it is empty if there is none. `doubtful`: what all of them do
-    involves something of the student's, so that either may be the cause.
+    `why` says it of the first one; it is empty if there is none. `doubtful`: all of them met a
+    limit, or involve something of the student's, so that either may be the cause.
     """
 
     why: str = ""
@@ -74,7 +76,7 @@ def faults(notebook: Notebook, result: RunResult, names: Names) -> Faults:
     failed = [
         cell
         for cell in result.cells
-        if cell.status == "error"
+        if cell.status in _FAILED
         and _prepares(notebook.cells[cell.index])
         and not (cell.error_name == "NameError" and missing_names([cell]) & names.all)
     ]
@@ -85,8 +87,13 @@ def faults(notebook: Notebook, result: RunResult, names: Names) -> Faults:
     why = f"{first.error_name}: " + first.error_message.strip().split("\n")[0]
     return Faults(
         f"{name}, which is not the student's, failed: {why}",
-        all(_reached(notebook, cell.index) & names.exercises for cell in failed),
+        all(_is_doubtful(notebook, cell, names) for cell in failed),
     )
+
+
+def _is_doubtful(notebook: Notebook, cell: CellResult, names: Names) -> bool:
+    shared = cell.status != "error" or cell.limit
+    return bool(shared or _reached(notebook, cell.index) & names.exercises)
 
 
 def _prepares(cell: Cell) -> bool:
