@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -258,6 +259,15 @@ def test_a_worker_keeps_one_grader_and_closes_it_when_idle(
         started = set(warm()) - before
         assert len(started) == 1
     wait_for(lambda: not set(warm()) & started)
+
+
+def test_a_machine_where_the_solution_fails_is_named() -> None:
+    source = notebook("def double(x):\n    ### BEGIN SOLUTION\n    return 0\n    ### END SOLUTION")
+    broken = Assignment("m", {"t": master(source)}, {"t": source}, (), "digest").to_bytes()
+    order = cluster_worker.Order(broken, LIMITS, True, cluster_worker.versions()).to_bytes()
+    (topic,) = Grade.from_bytes(cluster_worker.grade(order, answers(1)[0])).topics
+    assert topic.problem.startswith("the course's own solution gets 0 of 1 points for check-1 on")
+    assert topic.problem.endswith(f" ({socket.gethostname()})")
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

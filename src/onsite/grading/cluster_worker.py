@@ -154,7 +154,8 @@ def _make(order: Order) -> Grader:
         sandbox = None if order.trust else find()
     except OnsiteError as error:
         raise OnsiteError(f"On the cluster's worker {socket.gethostname()}: {error}") from None
-    return Grader(order.assignment, limits=order.limits, sandbox=sandbox)
+    machine = socket.gethostname()
+    return Grader(order.assignment, limits=order.limits, sandbox=sandbox, machine=machine)
 
 
 def _close_idle(digest: str) -> None:

@@ -36,10 +36,16 @@ class Grader:
         assignment: from `assignment_bytes`.
         limits: what one notebook may use.
         sandbox: what fences the runs in; None runs them as ordinary processes of this user.
+        machine: see `Exam`.
     """
 
     def __init__(
-        self, assignment: bytes, *, limits: Limits = LIMITS, sandbox: Sandbox | None = None
+        self,
+        assignment: bytes,
+        *,
+        limits: Limits = LIMITS,
+        sandbox: Sandbox | None = None,
+        machine: str = "",
     ) -> None:
         self._assignment = Assignment.from_bytes(assignment)
         self._limits = limits
@@ -49,8 +55,9 @@ class Grader:
         self._runner: Runner | None = None
         self._starts = Turns()
         self._broken = ""
+        self._on = f" ({machine})" if machine else ""
         self._exams = {
-            topic: Exam(topic, original, self._assignment.references[topic])
+            topic: Exam(topic, original, self._assignment.references[topic], machine)
             for topic, original in self._assignment.masters.items()
         }
 
@@ -104,7 +111,7 @@ class Grader:
             shared = () if self._sandbox else self._assignment.services
             environment = self._stack.enter_context(shared_servers(shared))
         except Exception as error:  # whatever it is, no student is to blame
-            self._broken = f"{what}: {error}"
+            self._broken = f"{what}: {error}{self._on}"
             return None
         runner = Runner(
             limits=self._limits,
