@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 from collections import defaultdict
@@ -98,6 +99,16 @@ def anchors(text: str) -> set[str]:
     """The anchors of the headings, as code hosts make them."""
     titles = re.findall(r"(?m)^#+ (.+)$", text)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("name", TOPICS)
+def test_links_of_a_notebook_lead_somewhere(name: str) -> None:
+    notebook = ROOT / "release" / Path(name).relative_to("notebooks").with_suffix(".ipynb")
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    tokens = [t for x in texts for token in MARKDOWN.parse(x) for t in (token.children or ())]
+    targets = {target for target in map(address, tokens) if ":" not in target} - {""}
+    assert [each for each in targets if not (notebook.parent / each).is_file()] == []
 
 
 @pytest.mark.parametrize("name", TOPICS)

@@ -99,6 +99,22 @@ def test_plain_and_demo_cells_stay_folded_as_their_author_folded_them(author: Au
         assert all(c.metadata.jupyter == {"source_hidden": True} for c in folded)
 
 
+@pytest.mark.parametrize(
+    ("written", "compiled"),
+    [
+        ("see [N+1](n-plus-one.md), and", "see [N+1](n-plus-one.ipynb), and"),
+        ("[locks](../06-sql/mvcc.md#rows)", "[locks](../06-sql/mvcc.ipynb)"),
+        ("[the page](https://example.org/a.md#b)", "[the page](https://example.org/a.md#b)"),
+        ("[above](#see-it-run) and `notes.md`", "[above](#see-it-run) and `notes.md`"),
+    ],
+)
+def test_a_link_to_a_topic_leads_to_its_notebook(
+    author: Author, written: str, compiled: str
+) -> None:
+    author.insert_above(PROSE, written)
+    assert any(compiled in cell.source for cell in compile_topic(author.topic()).cells)
+
+
 def test_cell_ids_are_unique_and_stay_when_cells_are_put_above(author: Author) -> None:
     before = {c.id: c.source for c in compile_topic(author.topic()).cells}
     title = "**How do you add?** One number after the other."

@@ -17,6 +17,8 @@ from onsite.course.model import Answer, Cell, Check, Exercise, Topic
 SCHEMA_VERSION = 3
 _DEFINED = re.compile(r"^(?:async def|def|class)\s+(\w+)", re.MULTILINE | re.ASCII)
 _ASSIGNED = re.compile(r"^(\w+)\s*(?::[^=\n]+)?=(?!=)", re.MULTILINE | re.ASCII)
+#: A link to another topic, as it is written in notebooks/.
+_TO_TOPIC = re.compile(r"\]\((?!\w+:)([^()\s#]+)\.md(?:#[^()\s]*)?\)")
 LOAD = "# The course's magics (%check, %hint, %solution) and chart style.\n%load_ext onsite"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 SERVICE_NAMES = {
@@ -202,7 +204,11 @@ def _code(source: str, role: str, name: str) -> NotebookNode:
 
 
 def _markdown(source: str) -> NotebookNode:
-    node: NotebookNode = new_markdown_cell(source)
+    """A Markdown cell, whose links to other topics lead to their notebooks.
+
+    The heading is left out of such a link: JupyterLab names headings otherwise than code hosts do.
+    """
+    node: NotebookNode = new_markdown_cell(_TO_TOPIC.sub(r"](\1.ipynb)", source))
     return node
 
 
