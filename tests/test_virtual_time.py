@@ -161,3 +161,16 @@ def test_a_blocked_loop_is_given_up() -> None:
     with pytest.raises(AssertionError, match=r"after 0\.05 s it was not over"):
         play(main, patience=0.05)
     go_on.set()
+
+
+def test_an_error_is_told_by_its_own_lines() -> None:
+    async def fails() -> None:
+        await asyncio.sleep(1)
+        raise ValueError("here")
+
+    async def main() -> None:
+        await fails()
+
+    with pytest.raises(ValueError, match="here") as caught:
+        play(main)
+    assert [frame.name for frame in caught.traceback][1:] == ["play", "main", "fails"]

@@ -11,6 +11,7 @@ import asyncio
 import selectors
 import threading
 from collections.abc import Callable, Coroutine
+from types import TracebackType
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -84,16 +85,29 @@ def play(
 
     Raises:
         AssertionError: Everybody waits for ever, something polls, or patience has run out.
-        BaseException: Whatever the coroutine raises, as it is.
+        BaseException: Whatever the coroutine raises, as it is, with the coroutine's own frames.
     """
     results: list[Result] = []
     errors: list[BaseException] = []
+    # The loop's frames, five of them, would stand between a learner and their own line.
+    own_parts: list[tuple[BaseException, TracebackType | None]] = []
+
+    async def told() -> Result:
+        try:
+            return await main()
+        except BaseException as error:
+            trace = error.__traceback__
+            own_parts.append((error, trace and trace.tb_next))
+            raise
 
     def run() -> None:
         try:
             with asyncio.Runner(loop_factory=make_loop) as runner:
-                results.append(runner.run(main()))
+                results.append(runner.run(told()))
         except BaseException as error:
+            for raised, trace in own_parts:
+                if raised is error:
+                    error.__traceback__ = trace
             errors.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
