@@ -64,7 +64,8 @@ def busy(processes: int) -> Iterator[None]:
         yield
 
 
-SPIN = "while True: sum(range(100_000))"
+# Ends with its parent, however that ends.
+SPIN = "import os; here = os.getppid()\nwhile os.getppid() == here: sum(range(100_000))"
 
 
 def main() -> None:
