@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import random
 import shutil
 import subprocess
@@ -435,6 +436,23 @@ def test_two_who_make_the_gradebook_at_once(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["gradebook.db"]
     for name in ("first", "second"):
         assert len(submissions(url(config), name)["grade"]) == 4
+
+
+def test_a_killed_helper_of_nbgraders_is_one_sentence_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper = tmp_path / "bin" / "alembic"
+    helper.parent.mkdir()
+    helper.write_text("#!/bin/sh\nkill -9 $$\n")
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{helper.parent}:{os.environ['PATH']}")
+    config = configure(f"sqlite:///{tmp_path}/gradebook.db")
+    with (
+        pytest.raises(OnsiteError, match="alembic, .*SIGKILL.*run the same command again"),
+        Writer(config, MODULE, MASTERS),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["bin"]
 
 
 @pytest.mark.parametrize(

@@ -277,6 +277,6 @@ def test_two_hundred_cycles_leak_nothing(runtime: Path) -> None:
     makers = {one.pid for one in seen}
     left = {one: maker for one, maker in shared_memory().items() if maker in makers}
     assert left.keys() <= segments.keys()
-    assert me.num_fds() == descriptors
+    assert me.num_fds() <= descriptors  # those of tests before this one may be closed meanwhile
     assert sorted(runtime.rglob("*")) == files
     assert list(folders.server_folders()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -17,6 +18,7 @@ from nbgrader.preprocessors import SaveCells
 from sqlalchemy import make_url
 from sqlalchemy.exc import SAWarning
 
+from onsite.errors import OnsiteError
 from onsite.grading.evolve import evolve
 
 
@@ -30,6 +32,9 @@ def register(db_url: str, course: str, module: str, masters: Mapping[str, Notebo
         course: nbgrader's id of the course.
         module: the assignment's name.
         masters: its notebooks by name, from `restore.master`.
+
+    Raises:
+        OnsiteError: nbgrader's own helper, which a new gradebook needs, failed or was killed.
     """
     _make(db_url)
     with _open(db_url, course) as book:
@@ -69,7 +74,14 @@ def _open(db_url: str, course: str) -> Iterator[Gradebook]:
         os.environ["PATH"] = os.pathsep.join([str(here), os.environ.get("PATH", "")])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)
-        with Gradebook(db_url, course) as book:
+        try:
+            opened = Gradebook(db_url, course)
+        except subprocess.CalledProcessError as error:
+            raise OnsiteError(
+                f"nbgrader could not make the gradebook, since alembic, which it starts, failed "
+                f"({error}); run the same command again."
+            ) from None
+        with opened as book:
             yield book
 
 
