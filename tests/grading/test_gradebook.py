@@ -448,7 +448,7 @@ def test_a_killed_helper_of_nbgraders_is_one_sentence_and_leaves_nothing(
     monkeypatch.setenv("PATH", f"{helper.parent}:{os.environ['PATH']}")
     config = configure(f"sqlite:///{tmp_path}/gradebook.db")
     with (
-        pytest.raises(OnsiteError, match="alembic, .*SIGKILL.*run the same command again"),
+        pytest.raises(OnsiteError, match=r"alembic, .*SIGKILL.*run the same command again"),
         Writer(config, MODULE, MASTERS),
     ):
         pass
