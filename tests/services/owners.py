@@ -15,7 +15,7 @@ import psutil
 from onsite.services import folders
 
 SOURCE = Path(folders.__file__).parents[2]
-PATIENCE = 60.0
+PATIENCE = 150.0
 
 
 def is_alive(pid: int) -> bool:

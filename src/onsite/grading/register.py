@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook, InvalidEntry, MissingEntry
 from nbgrader.preprocessors import SaveCells
 from sqlalchemy import make_url
 from sqlalchemy.exc import SAWarning
@@ -75,7 +75,11 @@ def _open(db_url: str, course: str) -> Iterator[Gradebook]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)
         try:
-            opened = Gradebook(db_url, course)
+            try:
+                opened = Gradebook(db_url, course)
+            except InvalidEntry:
+                # Another grader has written the course's row between nbgrader's look and its own.
+                opened = Gradebook(db_url, course)
         except subprocess.CalledProcessError as error:
             raise OnsiteError(
                 f"nbgrader could not make the gradebook, since alembic, which it starts, failed "
