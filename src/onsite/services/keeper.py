@@ -73,7 +73,10 @@ def children() -> Iterator[int]:
 
 
 def shorten(log: Path) -> None:
-    """Keep the last quarter of a `log` that has grown too long; its writer appends to it."""
+    """Keep the last quarter of a `log` that has grown too long; its writer appends to it.
+
+    What it writes in that moment may be lost.
+    """
     with contextlib.suppress(OSError):
         if log.stat().st_size > LOG_BYTES:
             with log.open("r+b") as file:
