@@ -159,7 +159,8 @@ def test_nothing_that_a_server_leaves_behind_lives_on(end: str) -> None:
 def test_logs_do_not_grow_for_ever() -> None:
     script = (
         "line=$(printf %01000d 0); i=0; while [ $i -lt 40000 ]; do echo $i $line; "
-        "[ $i -lt 500 ] && echo $i >> rows; i=$((i+1)); done; while :; do echo done; sleep 0.2; done"
+        "[ $i -lt 500 ] && echo $i >> rows; i=$((i+1)); done; "
+        "while :; do echo done; sleep 0.2; done"
     )
     written = replace(recipe(lambda data, port: ("/bin/sh", "-c", script), True), logs=("rows",))
     server = process.launch(written)
