@@ -76,12 +76,8 @@ def test_spelling(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*TOPICS, *DOCUMENTS])
 def test_internal_links_lead_somewhere(name: str) -> None:
-    text = (ROOT / name).read_text(encoding="utf-8")
-    tokens = [t for token in MARKDOWN.parse(text) for t in (token.children or ())]
     dead = []
-    for target in filter(None, map(address, tokens)):
-        if re.match(r"[a-z][a-z0-9+.-]*:", target):
-            continue
+    for target in local_targets((ROOT / name).read_text(encoding="utf-8")):
         path, _, anchor = target.partition("#")
         file = (ROOT / name).parent / path if path else ROOT / name
         if not file.exists() or (
@@ -89,6 +85,14 @@ def test_internal_links_lead_somewhere(name: str) -> None:
         ):
             dead.append(target)
     assert dead == []
+
+
+def local_targets(text: str) -> Iterator[str]:
+    """Where the links and pictures of a Markdown text lead, if not out of this repository."""
+    for token in MARKDOWN.parse(text):
+        for target in filter(None, map(address, token.children or ())):
+            if not re.match(r"[a-z][a-z0-9+.-]*:", target):
+                yield target
 
 
 def address(token: Token) -> str:
@@ -106,8 +110,7 @@ def test_links_of_a_notebook_lead_somewhere(name: str) -> None:
     notebook = ROOT / "release" / Path(name).relative_to("notebooks").with_suffix(".ipynb")
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
-    tokens = [t for x in texts for token in MARKDOWN.parse(x) for t in (token.children or ())]
-    targets = {target for target in map(address, tokens) if ":" not in target} - {""}
+    targets = [target for text in texts for target in local_targets(text)]
     assert [each for each in targets if not (notebook.parent / each).is_file()] == []
 
 

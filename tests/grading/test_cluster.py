@@ -79,10 +79,12 @@ class Machines:
             *("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
         )
         deadline = time.monotonic() + 60
-        while not self._file.exists():
+        self.address = ""
+        while not self.address:
             assert time.monotonic() < deadline, "the scheduler does not start"
             time.sleep(0.05)
-        self.address = json.loads(self._file.read_text())["address"]
+            with suppress(FileNotFoundError, json.JSONDecodeError):  # it may be half written
+                self.address = json.loads(self._file.read_text())["address"]
 
     def add_worker(self, *options: str, **environment: str) -> None:
         self.workers.append(

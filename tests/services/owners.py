@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,17 @@ import psutil
 from onsite.services import folders
 
 SOURCE = Path(folders.__file__).parents[2]
-PATIENCE = 150.0
+PATIENCE = 60.0
+
+
+def open_files() -> set[tuple[int, int, int]]:
+    """The descriptors of this process, with the device and the number of what each is open on."""
+    found = set()
+    for one in Path("/dev/fd").iterdir():
+        with suppress(OSError):  # the one by which this was listed
+            status = os.fstat(int(one.name))
+            found.add((int(one.name), status.st_dev, status.st_ino))
+    return found
 
 
 def is_alive(pid: int) -> bool:

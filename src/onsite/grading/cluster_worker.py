@@ -150,12 +150,12 @@ def _borrowed(order: Order) -> Iterator[Grader]:
 
 
 def _make(order: Order) -> Grader:
+    machine = socket.gethostname()
     try:
         sandbox = None if order.trust else find()
     except OnsiteError as error:
-        raise OnsiteError(f"On the cluster's worker {socket.gethostname()}: {error}") from None
-    machine = socket.gethostname()
-    return Grader(order.assignment, limits=order.limits, sandbox=sandbox, machine=machine)
+        raise OnsiteError(f"On the cluster's worker {machine}: {error}") from None
+    return Grader(order.assignment, limits=order.limits, sandbox=sandbox, where=f" ({machine})")
 
 
 def _close_idle(digest: str) -> None:

@@ -55,14 +55,14 @@ class Exam:
         topic: its name.
         original: from `restore.master`: what submissions are restored from.
         reference: the notebook of source/, with the course's own solutions.
-        machine: the name of this one, where there are several that may be at fault.
+        where: added to what is the machine's fault, where there are several machines.
     """
 
     def __init__(
-        self, topic: str, original: Mapping[str, Any], reference: bytes, machine: str = ""
+        self, topic: str, original: Mapping[str, Any], reference: bytes, where: str = ""
     ) -> None:
         self.topic = topic
-        self._on = f" ({machine})" if machine else ""
+        self._where = where
         self._original = original
         self._reference = reference
         self._lock = threading.Lock()
@@ -77,7 +77,7 @@ class Exam:
     def grade(self, runner: Runner, submission: bytes) -> TopicGrade:
         """Grade one submitted notebook."""
         if fault := self._fault_here(runner):
-            return TopicGrade(self.topic, problem=fault + self._on)
+            return TopicGrade(self.topic, problem=fault + self._where)
         try:
             notebook = restore(read_submission(submission), self._original)
         except SubmissionError as error:
@@ -93,7 +93,7 @@ class Exam:
             # of the names that those cells use.
             with self._lock:
                 problem = self._prove(runner)
-        return TopicGrade(self.topic, problem=problem + self._on) if problem else grade
+        return TopicGrade(self.topic, problem=problem + self._where) if problem else grade
 
     def _fault_here(self, runner: Runner) -> str:
         """Why nobody's can be graded on this machine now; empty if the solution has passed."""

@@ -36,7 +36,7 @@ class Grader:
         assignment: from `assignment_bytes`.
         limits: what one notebook may use.
         sandbox: what fences the runs in; None runs them as ordinary processes of this user.
-        machine: see `Exam`.
+        where: see `Exam`.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Grader:
         *,
         limits: Limits = LIMITS,
         sandbox: Sandbox | None = None,
-        machine: str = "",
+        where: str = "",
     ) -> None:
         self._assignment = Assignment.from_bytes(assignment)
         self._limits = limits
@@ -55,9 +55,9 @@ class Grader:
         self._runner: Runner | None = None
         self._starts = Turns()
         self._broken = ""
-        self._on = f" ({machine})" if machine else ""
+        self._where = where
         self._exams = {
-            topic: Exam(topic, original, self._assignment.references[topic], machine)
+            topic: Exam(topic, original, self._assignment.references[topic], where)
             for topic, original in self._assignment.masters.items()
         }
 
@@ -111,7 +111,7 @@ class Grader:
             shared = () if self._sandbox else self._assignment.services
             environment = self._stack.enter_context(shared_servers(shared))
         except Exception as error:  # whatever it is, no student is to blame
-            self._broken = f"{what}: {error}{self._on}"
+            self._broken = f"{what}: {error}{self._where}"
             return None
         runner = Runner(
             limits=self._limits,

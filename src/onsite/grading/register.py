@@ -74,19 +74,21 @@ def _open(db_url: str, course: str) -> Iterator[Gradebook]:
         os.environ["PATH"] = os.pathsep.join([str(here), os.environ.get("PATH", "")])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)
-        try:
-            try:
-                opened = Gradebook(db_url, course)
-            except InvalidEntry:
-                # Another grader has written the course's row between nbgrader's look and its own.
-                opened = Gradebook(db_url, course)
-        except subprocess.CalledProcessError as error:
-            raise OnsiteError(
-                f"nbgrader could not make the gradebook, since alembic, which it starts, failed "
-                f"({error}); run the same command again."
-            ) from None
-        with opened as book:
+        with _opened(db_url, course) as book:
             yield book
+
+
+def _opened(db_url: str, course: str) -> Gradebook:
+    try:
+        with suppress(InvalidEntry):
+            return Gradebook(db_url, course)
+        # Another grader has written the course's row between nbgrader's look and its own.
+        return Gradebook(db_url, course)
+    except subprocess.CalledProcessError as error:
+        raise OnsiteError(
+            "nbgrader could not make the gradebook, since alembic, which it starts, failed "
+            f"({error}); run the same command again."
+        ) from None
 
 
 def _differs(book: Gradebook, module: str, name: str, notebook: NotebookNode) -> bool:
