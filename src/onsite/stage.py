@@ -169,11 +169,11 @@ class Stage(AbstractContextManager["Stage"]):
 
     def __enter__(self) -> Stage:
         """Watch the locks which the code under test makes from here on."""
-        swaps: dict[int, Callable[..., Any]] = {
-            id(_real_lock): self._make_lock,
-            id(_real_rlock): self._make_rlock,
-            id(_real_sleep): self._sleep,
-        }
+        swaps: tuple[tuple[object, Callable[..., Any]], ...] = (
+            (_real_lock, self._make_lock),
+            (_real_rlock, self._make_rlock),
+            (_real_sleep, self._sleep),
+        )
         self._patches.enter_context(mock.patch.object(time, "sleep", self._sleep))
         for name, swap in (
             ("Lock", self._make_lock),
@@ -181,7 +181,12 @@ class Stage(AbstractContextManager["Stage"]):
             ("_allocate_lock", self._make_lock),
         ):
             self._patches.enter_context(mock.patch.object(threading, name, swap))
-        imported = {k: swaps[id(v)] for k, v in self._namespace.items() if id(v) in swaps}
+        imported = {
+            name: swap
+            for name, value in self._namespace.items()
+            for real, swap in swaps
+            if value is real
+        }
         self._patches.enter_context(mock.patch.dict(self._namespace, imported))
         return self
 
@@ -216,8 +221,11 @@ class Stage(AbstractContextManager["Stage"]):
             frame = frame.f_back
         if frame is None:
             return False
-        # A library's method may be the whole call, as in `stage.call(semaphore.acquire)`.
-        return frame.f_globals is self._namespace or frame.f_code is Stage._act.__code__
+        # A library's method may be the whole call, as in `stage.call(semaphore.acquire)`; when it
+        # is nobody's turn, it is the stage itself that starts a thread.
+        return frame.f_globals is self._namespace or (
+            frame.f_globals is globals() and self._turn is not None
+        )
 
     # Turns. Only the thread whose turn it is runs, so what follows needs no lock of its own.
 
@@ -277,11 +285,17 @@ class Stage(AbstractContextManager["Stage"]):
             return None
         if event == "call":
             # 3.13 turns opcode events on at once only in a frame that has its trace function.
-            frame.f_trace = functools.partial(self._trace, actor)
+            # A frame is asked for its code only here: where work is graded each asking is audited.
+            frame.f_trace = functools.partial(self._trace_opcodes, actor, frame.f_code)
             frame.f_trace_opcodes = True
             frame.f_trace_lines = False
-        elif event == "opcode":
-            actor.trail.append((frame.f_code, frame.f_lasti))
+        return frame.f_trace
+
+    def _trace_opcodes(
+        self, actor: Actor, code: types.CodeType, frame: types.FrameType, event: str, _: object
+    ) -> Any:
+        if event == "opcode":
+            actor.trail.append((code, frame.f_lasti))
             try:
                 self._step(actor)
             except (StandstillError, _Curtain):

@@ -145,8 +145,11 @@ class Referee:
         self._watch = Watch(owners, libraries, self._tell)
         # The events that mean the referee: of which cell's witnesses; -1 for its own functions.
         self._secrets: dict[str, int] = {}
-        #: Those, and the ones that there are rules for.
-        self.events = set(self._watch.rules)
+        #: The ones that there are rules for, those and the ones that mean the referee, and the
+        #: threads in which the referee itself causes some, of which `hear` need not be told.
+        self.rules = frozenset(self._watch.rules)
+        self.events = set(self.rules)
+        self.looking = self._watch.looking
         # Where those functions speak, by the ids of their code.
         self._lines: dict[int, frozenset[int]] = {}
         self._actions: dict[str, Callable[..., None]] = {
@@ -211,7 +214,7 @@ class Referee:
         cell = self._secrets.get(event)
         me = get_ident()
         if me in self._busy:
-            self._hear_while_busy(cell, event, arguments, me)
+            self._hear_while_busy(cell, event, arguments)
             return
         if getpid() != self._owner:
             self._in_a_copy(cell, arguments)
@@ -229,7 +232,7 @@ class Referee:
                 self._watch.report("breach", "onsite", "somebody else spoke to the referee")
                 raise RuntimeError("this is for the referee alone")
             elif cell < 0 and arguments[0] in _OF_SIGNALS and self._watch.interrupts(_FOLDER):
-                self._hear_while_busy(cell, event, arguments, me)
+                self._hear_while_busy(cell, event, arguments)
                 return
             elif cell < 0:
                 self._actions[arguments[0]](*arguments[1:])
@@ -249,11 +252,9 @@ class Referee:
                 self._interrupted = False
                 raise KeyboardInterrupt
 
-    def _hear_while_busy(
-        self, cell: int | None, event: str, arguments: tuple[Any, ...], me: int
-    ) -> None:
+    def _hear_while_busy(self, cell: int | None, event: str, arguments: tuple[Any, ...]) -> None:
         if cell is None:
-            self._watch.busy(event, me)
+            self._watch.busy(event)
         elif arguments[0] == "interrupt":
             self._interrupted = True
         elif arguments[0] == "on_signal":

@@ -82,7 +82,14 @@ class Kit:
             self.libraries,
             partial(bind, "witnesses", objects),
         )
-        ears = {"hear": referee.hear, "events": referee.events, "again": _thread.interrupt_main}
+        ears = {
+            "hear": referee.hear,
+            "events": referee.events,
+            "rules": referee.rules,
+            "looking": referee.looking,
+            "thread": _thread.get_ident,
+            "again": _thread.interrupt_main,
+        }
         secret = f"onsite.{secrets.token_hex(16)}"
         functions = {
             name.removeprefix(MARK).decode(): function

@@ -29,6 +29,9 @@ interrupt_now: Any = None
 build: Any = None
 hear: Any = None
 events: Any = None
+rules: Any = None
+looking: Any = None
+thread: Any = None
 again: Any = None
 
 
@@ -37,7 +40,7 @@ def hook(event: str, arguments: Any) -> None:
 
     What is refused is raised here, so that the traceback has no frame of the referee's.
     """
-    if event not in events:
+    if event not in events or (event in rules and thread() in looking):
         return
     box: list[Any] = [event, arguments]
     hear(box)

@@ -108,13 +108,13 @@ def _looks(
     @wraps(method)
     def looking(self: Watch, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         me = get_ident()
-        if me in self._looking:
+        if me in self.looking:
             return method(self, *args, **kwargs)
-        self._looking.add(me)
+        self.looking.add(me)
         try:
             return method(self, *args, **kwargs)
         finally:
-            self._looking.discard(me)
+            self.looking.discard(me)
 
     return looking
 
@@ -135,7 +135,8 @@ class Watch:
         self._libraries = (*libraries, "<frozen ")
         self._tell = tell
         self._told: dict[str, int] = {}
-        self._looking: set[int] = set()
+        #: The threads in which the referee looks at frames and code, which are events themselves.
+        self.looking: set[int] = set()
         self._pretended: set[str] = set()
         self.checking = False
         #: The global names of the hook, which no other function has: what called it is what an
@@ -164,15 +165,15 @@ class Watch:
 
     def begin_work(self) -> None:
         """From now on it is the referee itself who does, in this thread, what others must not."""
-        self._looking.add(get_ident())
+        self.looking.add(get_ident())
 
     def end_work(self) -> None:
         """Until now."""
-        self._looking.discard(get_ident())
+        self.looking.discard(get_ident())
 
-    def busy(self, event: str, me: int) -> None:
-        """An event while the referee itself is at work: whose is it?"""
-        if me in self._looking or event in ("code.__new__", "marshal.loads", "compile"):
+    def busy(self, event: str) -> None:
+        """An event while the referee itself is at work, but does not look: whose is it?"""
+        if event in ("code.__new__", "marshal.loads", "compile"):
             return
         self.report("breach", event, "in the middle of the referee's work")
         raise RuntimeError(f"{event} is refused here")
