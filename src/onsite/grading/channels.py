@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from onsite.grading.ended import Ended, read_ended
+from onsite.grading.ended import Ended, is_whole, read_ended
 from onsite.grading.outputs import Outputs
 from onsite.grading.referee.judge import believable
 from onsite.grading.referee.line import KEY_BYTES, Line, NoiseError
@@ -114,7 +114,8 @@ class Channels:
             for pipe in tuple(self._pipes):
                 # As much as a pipe holds; a program in the background may go on writing.
                 for _ in range(4):
-                    self._read_pipe(pipe, outputs)
+                    if not self._read_pipe(pipe, outputs):
+                        break
         if dying:
             self.alive = False
         return done
@@ -129,7 +130,7 @@ class Channels:
     def ended(self) -> Ended | None:
         """What was said of the run's end, which has come; None when nobody could say it."""
         os.set_blocking(self._life, True)
-        while not self._hear_last_words():
+        while not (is_whole(self._last_words) or self._hear_last_words()):
             pass
         return read_ended(self._last_words)
 
@@ -140,7 +141,7 @@ class Channels:
         except BlockingIOError:
             return False
         self._last_words += words
-        return not words
+        return not words or is_whole(self._last_words)
 
     def _read_control(self, answer: Answer) -> Message | None:
         try:
@@ -192,14 +193,14 @@ class Channels:
                 self.alive = False
             return
 
-    def _read_pipe(self, pipe: int, outputs: Outputs) -> None:
-        if pipe not in self._pipes:
-            return
+    def _read_pipe(self, pipe: int, outputs: Outputs) -> bool:
+        """Take what there is in a pipe; whether there may be more."""
         try:
             data = os.read(pipe, 1 << 16)
         except BlockingIOError:
-            return
+            return False
         outputs.add_text(self._pipes[pipe], self._texts[pipe].decode(data))
         if not data:
             self._selector.unregister(pipe)
             del self._pipes[pipe]
+        return bool(data)

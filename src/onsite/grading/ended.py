@@ -47,8 +47,13 @@ class Ended:
         return os.WTERMSIG(self.status)
 
     def dump(self) -> bytes:
-        """As bytes, few enough for a pipe to take them at once."""
-        return json.dumps(asdict(self)).encode()
+        """A line of bytes, few enough for a pipe to take them at once."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+
+def is_whole(words: bytes) -> bool:
+    """Whether that is all of what `Ended.dump` gave."""
+    return words.endswith(b"\n")
 
 
 def read_ended(words: bytes) -> Ended | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -77,11 +78,13 @@ def waiting(runner: Runner) -> tuple[psutil.Process, psutil.Process]:
     """The init of the run that was made while the last one went on, and that run."""
     assert runner._zygote is not None
     (zygote,) = psutil.Process(runner._zygote._process.pid).children()
-    while not (runs := [run for init in zygote.children() for run in init.children()]):
+    while True:
+        # The last run's init may not have gone yet.
+        with contextlib.suppress(psutil.NoSuchProcess, ValueError):
+            (init,) = zygote.children()
+            (run,) = init.children()
+            return init, run
         time.sleep(0.01)
-    (run,) = runs
-    (init,) = run.parents()[:1]
-    return init, run
 
 
 @pytest.mark.slow

@@ -185,6 +185,9 @@ class Referee:
         _set_signal(_signal.SIGINT, functions["interrupt"])
         self._watch.entry = functions["hook"].__globals__
         self._seal.accept_builtins()
+        # To look at something copies the page that it is on. The first look takes longer than all
+        # others together, so it is taken while the run waits for its first cell.
+        self._seal.put_back()
 
     def _listen_to(self, file: str, functions: Iterable[Any]) -> None:
         for function in functions:
