@@ -296,19 +296,10 @@ class Referee:
     def _make_ready(self, task: Message) -> None:
         """Undo what the student's code has changed of what an instructor's cell rests on."""
         self._watch.begin_work()
-        hooks = threading.__dict__
-        self._seal.tidy(hooks)
-        names = ("_trace_hook", "_profile_hook")
-        self._displaced += [_gettrace(), _getprofile(), *map(hooks.get, names)]
-        _settrace(None)
-        _setprofile(None)
-        hooks["_trace_hook"] = hooks["_profile_hook"] = None
-        if self._traced:
-            self._traced = False
-            self._displaced += [
-                _register(tool, event, None) for tool in range(6) for event in _events if event
-            ]
-        self._watch.end_work()
+        try:
+            self._take_tracers_away()
+        finally:
+            self._watch.end_work()
         for timer in _timers:
             _setitimer(timer, 0)
         _alarm(0)
@@ -343,6 +334,20 @@ class Referee:
                     self._watch.tell("rebound", name, "")
                 self._displaced.append(now)
                 self._namespace[name] = self._kept[name]
+
+    def _take_tracers_away(self) -> None:
+        hooks = threading.__dict__
+        self._seal.tidy(hooks)
+        names = ("_trace_hook", "_profile_hook")
+        self._displaced += [_gettrace(), _getprofile(), *map(hooks.get, names)]
+        _settrace(None)
+        _setprofile(None)
+        hooks["_trace_hook"] = hooks["_profile_hook"] = None
+        if self._traced:
+            self._traced = False
+            self._displaced += [
+                _register(tool, event, None) for tool in range(6) for event in _events if event
+            ]
 
     def _tidy_names(self) -> None:
         if self._seal.tidy(self._namespace):
