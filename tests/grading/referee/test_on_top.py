@@ -107,6 +107,28 @@ WAYS = {
         "    try: sys.audit(event, Odd(), Odd(), Odd())\n"
         "    except Exception: pass",
     ),
+    "what only the last look at a frame's variables keeps": (
+        "variable",
+        "def leave():\n"
+        "    gone = Last('variable')\n"
+        "    locals()\n"
+        "    gone = None\n"
+        "    try: Kept.method.__code__\n"
+        "    except RuntimeError: pass\n"
+        "leave()",
+    ),
+    "the same of a library's function, which the referee looks at": (
+        "library",
+        "import traceback, types\n"
+        "class Frame(Last):\n"
+        "    f_code = types.SimpleNamespace(co_filename='mine', co_name='mine')\n"
+        "    f_globals, f_locals, f_lineno = {}, {}, 1\n"
+        "def frames():\n"
+        "    yield Frame('library'), (1, 1, 1, 1)\n"
+        "    sys._getframe(1).f_locals\n"
+        "    yield feed().gi_frame, (1, 1, 1, 1)\n"
+        "traceback.StackSummary._extract_from_extended_frame_gen(frames())",
+    ),
     "an object in place of a module": ("", "sys.modules['odd'] = Odd()"),
     "an answer of an odd class": ("", "def answer(): return Odd()"),
     "a name that an instructor's cell is made to leave": (
@@ -122,6 +144,7 @@ class Kept:
     def method(self): return 1
 kept = Kept()
 def answer(): return 1
+def feed(): yield 1
 """
 AGAIN = "import string\nkept = Kept()\nclass Other(Kept): pass\nanswer()"
 CHECK = "assert answer() == 1\nassert isinstance(kept, Kept)\nassert kept.method()"

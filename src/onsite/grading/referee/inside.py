@@ -38,10 +38,13 @@ from onsite.grading.referee.plain import (
     is_number,
 )
 from onsite.grading.referee.seal import Seal
-from onsite.grading.referee.watch import Watch
+from onsite.grading.referee.watch import UnsureError, Watch
 
 #: What the process exits with when the line to the runner is broken.
 BROKEN = 70
+
+#: What `hear` answers when it has to know the variables of a frame to judge an event.
+UNSURE = object()
 
 _settrace, _setprofile = sys.settrace, sys.setprofile
 _monitoring: Any = getattr(sys, "monitoring", None)
@@ -202,16 +205,25 @@ class Referee:
         of this file leads everywhere. Whoever gets hold of it finds no more than the error.
 
         Args:
-            box: the event and its arguments. Afterwards what is to be raised, if anything, what
-                is to be let go of, and the signals that came meanwhile.
+            box: the event and its arguments; when they are heard once more also the variables of
+                the frame that was asked for, which the caller keeps. Afterwards what is to be
+                raised, if anything, what is to be let go of, and the signals that came meanwhile;
+                or `UNSURE` and a frame, whose variables have to be known.
         """
+        event, arguments, *variables = box
+        box[:] = [None, None]
         try:
-            event, arguments = box
-            box[0] = box[1] = None
+            if variables:
+                self._watch.variables[get_ident()] = variables[0]
             self._hear(event, arguments, box)
+        except UnsureError as unsure:
+            box[0], box[1] = UNSURE, unsure.frame
         except BaseException as error:
             error.__traceback__ = error.__context__ = error.__cause__ = None
             box[0] = error
+        finally:
+            if variables:
+                del self._watch.variables[get_ident()]
 
     def _hear(self, event: str, arguments: tuple[Any, ...], box: list[Any]) -> None:
         cell = self._secrets.get(event)

@@ -89,6 +89,7 @@ class Kit:
             "looking": referee.looking,
             "thread": _thread.get_ident,
             "again": _thread.interrupt_main,
+            "unsure": inside["UNSURE"],
         }
         secret = f"onsite.{secrets.token_hex(16)}"
         functions = {

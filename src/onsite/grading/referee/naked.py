@@ -33,6 +33,7 @@ rules: Any = None
 looking: Any = None
 thread: Any = None
 again: Any = None
+unsure: Any = None
 
 
 def hook(event: str, arguments: Any) -> None:
@@ -44,10 +45,16 @@ def hook(event: str, arguments: Any) -> None:
         return
     box: list[Any] = [event, arguments]
     hear(box)
+    if box[0] is unsure:
+        # To look at a frame's variables lets go of what an earlier look has kept, up to 3.12, and
+        # that may run code of the student's: here it may.
+        variables = [*box[1].f_locals.values()]
+        box = [event, arguments, variables]
+        hear(box)
     for signal in box[2:]:
         again(signal)
     if box[0] is not None:
-        raise box[0]
+        raise box.pop(0)
 
 
 def build_class(body: Any, name: str, *bases: Any, **more: Any) -> Any:

@@ -100,6 +100,14 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
+class UnsureError(BaseException):
+    """An event cannot be judged without the variables of `frame`."""
+
+    def __init__(self, frame: FrameType) -> None:
+        super().__init__()
+        self.frame = frame
+
+
 def _looks(
     method: Callable[Concatenate[Watch, _P], _R],
 ) -> Callable[Concatenate[Watch, _P], _R]:
@@ -138,6 +146,8 @@ class Watch:
         #: The threads in which the referee looks at frames and code, which are events themselves.
         self.looking: set[int] = set()
         self._pretended: set[str] = set()
+        #: By thread the variables of the frame that the event there is about, if they are known.
+        self.variables: dict[int, list[Any]] = {}
         self.checking = False
         #: The global names of the hook, which no other function has: what called it is what an
         #: event is about. To ask a frame for its code is an event itself; for these, it is not.
@@ -407,6 +417,9 @@ class Watch:
         C functions can be made to read one for somebody else while any code is at work, so the
         caller has to be at an instruction that reads this attribute; and a library might read it of
         an object that gets it from another, so it has to have `owner` in a variable.
+
+        Raises:
+            UnsureError: the variables are not known, and to look at them may run other code.
         """
         frame = self._caller()
         if frame is None:
@@ -416,13 +429,16 @@ class Watch:
             return False
         if id(code) in self._owners.codes:
             return True
-        if not any(
-            each is owner or (type(each) is TracebackType and each.tb_frame is owner)
-            for each in frame.f_locals.values()
-        ):
-            return False
         file = code.co_filename
         if not self._is_library(file) or any(part in file for part in _TALKERS):
+            return False
+        variables = self.variables.get(get_ident())
+        if variables is None:
+            raise UnsureError(frame)
+        if not any(
+            each is owner or (type(each) is TracebackType and each.tb_frame is owner)
+            for each in variables
+        ):
             return False
         return file.endswith(_READERS) or self._by_instructor()
 
