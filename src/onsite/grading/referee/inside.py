@@ -251,6 +251,9 @@ class Referee:
                 return
             elif cell < 0:
                 self._actions[arguments[0]](*arguments[1:])
+            elif not self._watch.is_asked_by_instructor(self._lines):
+                self._watch.report("breach", "onsite", "somebody else called a witness")
+                raise RuntimeError("this is for the instructor's code alone")
             else:
                 self._evidence[arguments[0]](cell, *arguments[1:])
         finally:

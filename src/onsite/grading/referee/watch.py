@@ -95,6 +95,10 @@ _MEMORY = frozenset((
     "ctypes.string_at", "ctypes.wstring_at", "ctypes.cdata", "ctypes.PyObj_FromPtr",
     "ctypes.memoryview_at",
 ))  # fmt: skip
+#: What the referee does itself when it takes a cell from the line and runs it.
+_REFEREES_OWN = frozenset((
+    "code.__new__", "marshal.loads", "compile", "function.__new__", "exec",
+))  # fmt: skip
 _TRACERS = frozenset(("sys.settrace", "sys.setprofile", "sys.monitoring.register_callback"))
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -165,6 +169,9 @@ class Watch:
             "gc.get_referents": self._referents,
             "code.__new__": self._made_code,
             "marshal.loads": self._made_code,
+            "marshal.dumps": self._used_code,
+            "function.__new__": self._used_code,
+            "exec": self._used_code,
             "compile": self._compiled,
             "import": self._imported,
             "open": self._opened,
@@ -183,7 +190,7 @@ class Watch:
 
     def busy(self, event: str) -> None:
         """An event while the referee itself is at work, but does not look: whose is it?"""
-        if event in ("code.__new__", "marshal.loads", "compile"):
+        if event in _REFEREES_OWN:
             return
         self.report("breach", event, "in the middle of the referee's work")
         raise RuntimeError(f"{event} is refused here")
@@ -229,9 +236,22 @@ class Watch:
                 return True
         return False
 
-    def _change(self, event: str, owner: object, name: object, *_: object) -> bool:
+    def _used_code(self, event: str, code: object, *_: object) -> bool:
+        # Whoever has got hold of it somehow must not run it, nor take it apart.
+        if type(code) is not CodeType or id(code) not in self._owners.codes:
+            return False
+        if self._by_instructor():
+            return False
+        self.report("breach", event, "the instructor's code")
+        return True
+
+    def _change(
+        self, event: str, owner: object, name: object, value: object = None, *_: object
+    ) -> bool:
         if type(name) is not str or name not in _CHANGES:
             return False
+        if name == "__code__" and self._used_code(event, value):
+            return True
         if id(self.code_of(owner)) not in self._owners.codes or self._by_instructor():
             return False
         self.report("breach", event, f"{name} of an instructor's function")
@@ -383,6 +403,14 @@ class Watch:
         """
         frame = self._caller()
         return frame is not None and frame.f_lineno in lines.get(id(frame.f_code), ())
+
+    @_looks
+    def is_asked_by_instructor(self, lines: Mapping[int, Collection[int]]) -> bool:
+        """Whether it is the instructor's code that has called what `is_said_by` has found."""
+        frame = self._caller()
+        while frame is not None and id(frame.f_code) in lines:
+            frame = frame.f_back
+        return frame is not None and id(frame.f_code) in self._owners.codes
 
     @_looks
     def interrupts(self, folder: str) -> bool:
