@@ -310,11 +310,7 @@ class Referee:
 
     def _make_ready(self, task: Message) -> None:
         """Undo what the student's code has changed of what an instructor's cell rests on."""
-        self._watch.begin_work()
-        try:
-            self._take_tracers_away()
-        finally:
-            self._watch.end_work()
+        self._watch.own_work(self._take_tracers_away)
         for timer in _timers:
             _setitimer(timer, 0)
         _alarm(0)

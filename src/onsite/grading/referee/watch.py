@@ -180,13 +180,10 @@ class Watch:
             **dict.fromkeys(_MEMORY, self._memory),
         }
 
-    def begin_work(self) -> None:
-        """From now on it is the referee itself who does, in this thread, what others must not."""
-        self.looking.add(get_ident())
-
-    def end_work(self) -> None:
-        """Until now."""
-        self.looking.discard(get_ident())
+    @_looks
+    def own_work(self, work: Callable[[], None]) -> None:
+        """Have the referee itself do, in this thread, what others must not."""
+        work()
 
     def busy(self, event: str) -> None:
         """An event while the referee itself is at work, but does not look: whose is it?"""
