@@ -164,6 +164,7 @@ class Referee:
             "get_signal": self._get_signal,
             "on_signal": self._hand_on_signal,
             "create_builtin": self._create_builtin,
+            "is_instance": self._is_instance,
         }
         self._evidence: dict[str, Callable[..., None]] = {
             "compare": self._compare,
@@ -172,7 +173,6 @@ class Referee:
             "truth": self._truth,
             "failed": self._failed,
             "result": self._take_result,
-            "is_instance": self._is_instance,
         }
 
     def begin(self, secret: str, functions: dict[str, Any]) -> None:
@@ -181,6 +181,7 @@ class Referee:
         self.events.add(secret)
         self._listen_to("naked", functions.values())
         self._builtins["__build_class__"] = functions["build_class"]
+        self._constants[MARK + b"is_instance"] = functions["is_instance"]
         self._on_signal = functions["on_signal"]
         _signal.__dict__["signal"] = functions["set_signal"]
         _signal.__dict__["getsignal"] = functions["get_signal"]
@@ -243,7 +244,7 @@ class Referee:
             if cell is None:
                 self._traced |= event in ("sys.monitoring.register_callback",)
                 self._watch(event, arguments)
-            elif not self._watch.is_said_by(self._lines):
+            elif not self._is_said(cell):
                 self._watch.report("breach", "onsite", "somebody else spoke to the referee")
                 raise RuntimeError("this is for the referee alone")
             elif cell < 0 and arguments[0] in _OF_SIGNALS and self._watch.interrupts(_FOLDER):
@@ -251,9 +252,6 @@ class Referee:
                 return
             elif cell < 0:
                 self._actions[arguments[0]](*arguments[1:])
-            elif not self._watch.is_asked_by_instructor(self._lines):
-                self._watch.report("breach", "onsite", "somebody else called a witness")
-                raise RuntimeError("this is for the instructor's code alone")
             else:
                 self._evidence[arguments[0]](cell, *arguments[1:])
         finally:
@@ -269,6 +267,12 @@ class Referee:
             if self._interrupted and self._running:
                 self._interrupted = False
                 raise KeyboardInterrupt
+
+    def _is_said(self, cell: int) -> bool:
+        """Whether what means the referee comes from where it may come from."""
+        if cell < 0:
+            return self._watch.is_said_by(self._lines)
+        return self._watch.is_witnessed(self._lines)
 
     def _hear_while_busy(self, cell: int | None, event: str, arguments: tuple[Any, ...]) -> None:
         if cell is None:
@@ -530,7 +534,7 @@ class Referee:
         # What an instructor's cell comes to is shown; what a check comes to is its credit.
         box[:] = [value] if self._task["do"] == "instructor" and value is not None else []
 
-    def _is_instance(self, _cell: int, box: list[Any]) -> None:
+    def _is_instance(self, box: list[Any]) -> None:
         value, kind = box
         mro = mro_of(type(value))
         kinds = kind if type(kind) is tuple else (kind,)

@@ -23,6 +23,7 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from onsite.grading.referee.calls import COLUMN
 from onsite.grading.referee.constants import GIVEN, MARK
 from onsite.grading.referee.plain import NotPlainError, encode
 
@@ -305,12 +306,12 @@ class _Writer(ast.NodeTransformer):
         number = len(self.assertions)
         names: tuple[str, ...] = ()
         message = None
-        failed: ast.expr = _call("failed", ast.Constant(number), ast.Tuple([], ast.Load()))
+        failed: ast.expr = _call("failed", ast.Constant(number), _row([]))
         if node.msg is not None:
             if self._check and not _is_tied(node.msg):
                 names = tuple(sorted(_free(node.msg) & self._visible()))
                 message = _message(node.msg, names, self._name)
-                values = ast.Tuple([ast.Name(n, ast.Load()) for n in names], ast.Load())
+                values = _row([ast.Name(n, ast.Load()) for n in names])
                 failed = _call("failed", ast.Constant(number), values)
             else:
                 failed = _call("failed_saying", ast.Constant(number), node.msg)
@@ -352,7 +353,7 @@ class _Writer(ast.NodeTransformer):
                 return self.generic_visit(node)
             visited = [self._fixed(self.visit(operand)) for operand in operands]
             what = ast.Constant("\n".join(operators))
-            return ast.copy_location(_call("guard", what, *visited), node)
+            return _call("guard", what, _row(visited), line=node.lineno)
         literals = [self._literal(operand, operators) for operand in operands]
         number = len(self.comparisons)
         self.comparisons.append(Comparison(operators, tuple(literals)))
@@ -361,7 +362,7 @@ class _Writer(ast.NodeTransformer):
             for operand, literal in zip(operands, literals, strict=True)
             if literal is None
         ]
-        return ast.copy_location(_call("compare", ast.Constant(number), *sent), node)
+        return _call("compare", ast.Constant(number), _row(sent), line=node.lineno)
 
     def _literal(self, node: ast.expr, operators: Sequence[str]) -> tuple[Any] | None:
         if not self._check or any(op in ("is", "is not") for op in operators):
@@ -495,8 +496,24 @@ def _builtin(name: str) -> ast.Constant:
     return ast.Constant(MARK + f"builtins.{name}".encode())
 
 
-def _call(witness: str, *arguments: ast.expr) -> ast.Call:
-    return ast.Call(ast.Constant(MARK + witness.encode()), [*arguments], [])
+def _call(witness: str, *arguments: ast.expr, line: int | None = None) -> ast.Call:
+    """A call of a witness, at a position that tells it from every other call (see calls.py).
+
+    Without a `line` it is on the first one of the statement that it is in.
+    """
+    call = ast.Call(ast.Constant(MARK + witness.encode()), [*arguments], [])
+    call.col_offset = call.end_col_offset = COLUMN
+    if line is not None:
+        call.lineno = call.end_lineno = line
+    return call
+
+
+def _row(parts: Sequence[ast.expr]) -> ast.Tuple:
+    """What a witness is given as one argument.
+
+    To make a tuple of several may run code, by way of the collector, while the call is under way.
+    """
+    return ast.Tuple([*parts], ast.Load())
 
 
 def _called(node: ast.expr) -> str:

@@ -21,7 +21,8 @@ from onsite.grading.referee.constants import MARK
 from onsite.grading.referee.seal import snapshot
 
 _APART = (
-    "constants", "bind", "kinds", "plain", "line", "owners", "watch", "seal", "doubts", "inside",
+    "constants", "bind", "calls", "kinds", "plain", "line", "owners", "watch", "seal", "doubts",
+    "inside",
 )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ looking: Any = None
 thread: Any = None
 again: Any = None
 unsure: Any = None
+subclass: Any = None
 
 
 def hook(event: str, arguments: Any) -> None:
@@ -48,7 +49,7 @@ def hook(event: str, arguments: Any) -> None:
     if box[0] is unsure:
         # To look at a frame's variables lets go of what an earlier look has kept, up to 3.12, and
         # that may run code of the student's: here it may.
-        variables = [*box[1].f_locals.values()]
+        variables = [*box[1].f_locals.items()]
         box = [event, arguments, variables]
         hear(box)
     for signal in box[2:]:
@@ -101,6 +102,17 @@ def create_builtin(spec: Any) -> Any:
     box: list[Any] = [spec.name]
     audit(secret, "create_builtin", box)
     return box.pop()
+
+
+def is_instance(value: Any, kind: Any) -> bool:
+    """What an instructor's `isinstance` is: it goes by the object's type alone.
+
+    No `__class__` and no metaclass of a student's is asked.
+    """
+    box: list[Any] = [value, kind]
+    audit(secret, "is_instance", box)
+    answer, kind = box
+    return answer if kind is None else subclass(type_of(value), kind)  # type: ignore[no-any-return]
 
 
 def main(loop: Any) -> None:

@@ -30,6 +30,7 @@ from types import (
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from onsite.grading.referee.bind import REFEREE
+from onsite.grading.referee.calls import witness_calls
 from onsite.grading.referee.kinds import by_id, ids, is_a, text_in
 from onsite.grading.referee.owners import Owners
 
@@ -151,8 +152,9 @@ class Watch:
         self.looking: set[int] = set()
         self._pretended: set[str] = set()
         #: By thread the variables of the frame that the event there is about, if they are known.
-        self.variables: dict[int, list[Any]] = {}
+        self.variables: dict[int, list[tuple[Any, Any]]] = {}
         self.checking = False
+        self._calls: dict[int, frozenset[int]] = {}  # of witnesses, by the code's id
         #: The global names of the hook, which no other function has: what called it is what an
         #: event is about. To ask a frame for its code is an event itself; for these, it is not.
         self.entry: dict[str, Any] | None = None
@@ -398,16 +400,22 @@ class Watch:
 
         A call that somebody has smuggled into a frame of that code is made from another line.
         """
-        frame = self._caller()
-        return frame is not None and frame.f_lineno in lines.get(id(frame.f_code), ())
+        return _is_at(self._caller(), lines)
 
     @_looks
-    def is_asked_by_instructor(self, lines: Mapping[int, Collection[int]]) -> bool:
-        """Whether it is the instructor's code that has called what `is_said_by` has found."""
-        frame = self._caller()
-        while frame is not None and id(frame.f_code) in lines:
-            frame = frame.f_back
-        return frame is not None and id(frame.f_code) in self._owners.codes
+    def is_witnessed(self, lines: Mapping[int, Collection[int]]) -> bool:
+        """The same of a witness, which an instructor's code has to be at a call of."""
+        witness = self._caller()
+        frame = None if witness is None else witness.f_back
+        if frame is None or not _is_at(witness, lines):
+            return False
+        code = frame.f_code
+        if id(code) not in self._owners.codes:
+            return False
+        calls = self._calls.get(id(code))
+        if calls is None:
+            calls = self._calls[id(code)] = witness_calls(code)
+        return frame.f_lasti in calls
 
     @_looks
     def interrupts(self, folder: str) -> bool:
@@ -460,9 +468,12 @@ class Watch:
         variables = self.variables.get(get_ident())
         if variables is None:
             raise UnsureError(frame)
+        # Up to Python 3.12 others may have added to what is shown as the variables.
+        names = (*code.co_varnames, *code.co_cellvars, *code.co_freevars)
         if not any(
             each is owner or (type(each) is TracebackType and each.tb_frame is owner)
-            for each in variables
+            for name, each in variables
+            if type(name) is str and name in names
         ):
             return False
         return file.endswith(_READERS) or self._by_instructor()
@@ -488,6 +499,10 @@ class Watch:
             return ""
         name, function, line, _ = stack[-1]
         return f"{name}:{line} {function}"
+
+
+def _is_at(frame: FrameType | None, lines: Mapping[int, Collection[int]]) -> bool:
+    return frame is not None and frame.f_lineno in lines.get(id(frame.f_code), ())
 
 
 def _plainly(argument: Any) -> Any:

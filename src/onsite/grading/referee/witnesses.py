@@ -3,6 +3,9 @@
 As naked.py, these functions know nothing; each of an instructor's cells has its own, which speak to
 the referee under a name of that cell's. What has to be evaluated in the run is evaluated here and
 not in the referee, so that no frame of the referee is on the stack of the code under test.
+
+A witness lets go of what it was given before it returns. What goes with its frame goes when the
+caller is the topmost frame and seems to be calling a witness (see calls.py).
 """
 
 from __future__ import annotations
@@ -17,7 +20,6 @@ row: Any = None
 operators: Any = None
 true: Any = None
 type_of: Any = None
-subclass: Any = None
 show: Any = None
 failure: Any = None
 anything: Any = None
@@ -43,26 +45,30 @@ def evaluate(steps: Any, answer: Any) -> Any:
     return answer
 
 
-def compare(number: int, *operands: Any) -> Any:
+def compare(number: int, operands: tuple[Any, ...] | None) -> Any:
     """A comparison in an assertion; the referee knows what it is compared with."""
     box: list[Any] = [number, operands]
     audit(secret, "compare", box)
     steps, answer = box
-    return evaluate(steps, answer)
+    answer = evaluate(steps, answer)
+    box = steps = operands = None
+    return answer
 
 
-def guard(what: str, *operands: Any) -> Any:
+def guard(what: str, operands: tuple[Any, ...] | None) -> Any:
     """A comparison elsewhere in an instructor's cell."""
     plain = what in operators
-    for each in operands:
+    for each in operands:  # type: ignore[union-attr]
         for part in each if type_of(each) is row else (each,):
             if type_of(part) not in scalars:
                 plain = False
     if plain:
         return operators[what](*operands)
-    box: list[Any] = [what, operands]
+    box: list[Any] | None = [what, operands]
     audit(secret, "guard", box)
-    return evaluate(box, None)
+    answer = evaluate(box, None)
+    box = operands = each = part = None
+    return answer
 
 
 def leaf(value: Any) -> bool:
@@ -70,7 +76,8 @@ def leaf(value: Any) -> bool:
     if value is True or value is False:
         return value
     audit(secret, "leaf", value)
-    return true(value)  # type: ignore[no-any-return]
+    value = true(value)
+    return value  # type: ignore[no-any-return]
 
 
 def truth(number: int, value: Any) -> Any:
@@ -82,12 +89,14 @@ def truth(number: int, value: Any) -> Any:
     return value
 
 
-def failed(number: int, values: tuple[Any, ...]) -> Any:
+def failed(number: int, values: tuple[Any, ...] | None) -> Any:
     """The exception of an assertion that does not hold; the referee has its message."""
     box: list[Any] = [number]
     audit(secret, "failed", box)
     make = box.pop()
-    return failure() if make is None else failure(make(*values))
+    error = failure() if make is None else failure(make(*values))
+    values = None
+    return error
 
 
 def failed_saying(number: int, message: Any) -> Any:
@@ -97,15 +106,8 @@ def failed_saying(number: int, message: Any) -> Any:
 
 def result(value: Any) -> None:
     """The value of a cell's last expression."""
-    box: list[Any] = [value]
+    box: list[Any] | None = [value]
     audit(secret, "result", box)
-    for each in box:
-        show(each)
-
-
-def is_instance(value: Any, kind: Any) -> bool:
-    """By the object's type alone: no `__class__` and no metaclass of a student's is asked."""
-    box: list[Any] = [value, kind]
-    audit(secret, "is_instance", box)
-    answer, kind = box
-    return answer if kind is None else subclass(type_of(value), kind)  # type: ignore[no-any-return]
+    for value in box:  # type: ignore[union-attr]
+        show(value)
+    box = value = None
