@@ -59,6 +59,14 @@ def ask(code):
     (compare,) = (c for c in code.co_consts if "compare" in getattr(c, "__name__", ""))
     return partial(compare, 0)
 """
+LETS_GO = """
+class Seven(int): pass
+
+def answer():
+    steal()
+    Seven.__del__ = partial(came_to.extend, map(ask(codes[0]), [(8,), (7,), (1,)]))
+    return Seven(7)
+"""
 #: The check itself calls the witness, by a function written in C.
 BY_THE_CHECK = {
     "an iterator that it consumes": (
@@ -67,29 +75,24 @@ BY_THE_CHECK = {
         "    steal()\n"
         "    return map(came_to.append, map(ask(codes[0]), [(8,), (['nothing'],)]))",
     ),
-    "an object that it lets go of": (
-        "assert answer() == 7",
-        "class Seven(int): pass\n"
-        "def answer():\n"
-        "    steal()\n"
-        "    Seven.__del__ = partial(came_to.extend, map(ask(codes[0]), [(8,), (7,)]))\n"
-        "    return Seven(7)",
-    ),
-    "an object of which it asks the truth": (
-        "assert answer()\nassert given == 1",
-        "class Seven(int): pass\n"
-        "def answer():\n"
-        "    steal()\n"
-        "    Seven.__del__ = partial(came_to.extend, map(ask(codes[0]), [(8,), (1,)]))\n"
-        "    return Seven(7)",
-    ),
+    **{
+        f"an object that {does} lets go of": (check, LETS_GO)
+        for does, check in {
+            "a comparison": "assert answer() == 7",
+            "a comparison elsewhere": "it = answer() == 7\nassert given == 1",
+            "the question whether it is true": "assert answer()\nassert given == 1",
+            "the end of the cell": "assert given == 1\nanswer()",
+        }.items()
+    },
 }
 
 
 @pytest.mark.parametrize("use", USES)
 def test_it_cannot_be_used(runner: Runner, use: str) -> None:
     result = runner.run(
-        notebook("given = 1", STEAL + ASK, USES[use], "assert answer() == 7, 'no'", "print(came_to)"),
+        notebook(
+            "given = 1", STEAL + ASK, USES[use], "assert answer() == 7, 'no'", "print(came_to)"
+        ),
         roles={0: "instructor", 3: "check"},
         exercises=frozenset({"answer"}),
     )

@@ -45,9 +45,9 @@ def evaluate(steps: Any, answer: Any) -> Any:
     return answer
 
 
-def compare(number: int, operands: tuple[Any, ...] | None) -> Any:
+def compare(number: int, operands: Any) -> Any:
     """A comparison in an assertion; the referee knows what it is compared with."""
-    box: list[Any] = [number, operands]
+    box: Any = [number, operands]
     audit(secret, "compare", box)
     steps, answer = box
     answer = evaluate(steps, answer)
@@ -55,16 +55,16 @@ def compare(number: int, operands: tuple[Any, ...] | None) -> Any:
     return answer
 
 
-def guard(what: str, operands: tuple[Any, ...] | None) -> Any:
+def guard(what: str, operands: Any) -> Any:
     """A comparison elsewhere in an instructor's cell."""
     plain = what in operators
-    for each in operands:  # type: ignore[union-attr]
+    for each in operands:
         for part in each if type_of(each) is row else (each,):
             if type_of(part) not in scalars:
                 plain = False
     if plain:
         return operators[what](*operands)
-    box: list[Any] | None = [what, operands]
+    box: Any = [what, operands]
     audit(secret, "guard", box)
     answer = evaluate(box, None)
     box = operands = each = part = None
@@ -76,8 +76,9 @@ def leaf(value: Any) -> bool:
     if value is True or value is False:
         return value
     audit(secret, "leaf", value)
-    value = true(value)
-    return value  # type: ignore[no-any-return]
+    answer: bool = true(value)
+    value = None
+    return answer
 
 
 def truth(number: int, value: Any) -> Any:
@@ -89,7 +90,7 @@ def truth(number: int, value: Any) -> Any:
     return value
 
 
-def failed(number: int, values: tuple[Any, ...] | None) -> Any:
+def failed(number: int, values: Any) -> Any:
     """The exception of an assertion that does not hold; the referee has its message."""
     box: list[Any] = [number]
     audit(secret, "failed", box)
@@ -106,8 +107,8 @@ def failed_saying(number: int, message: Any) -> Any:
 
 def result(value: Any) -> None:
     """The value of a cell's last expression."""
-    box: list[Any] | None = [value]
+    box: Any = [value]
     audit(secret, "result", box)
-    for value in box:  # type: ignore[union-attr]
+    for value in box:
         show(value)
     box = value = None
