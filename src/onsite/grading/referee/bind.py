@@ -15,16 +15,15 @@ from onsite.grading.referee.constants import MARK, fill
 
 #: Where the code of the referee's functions says that it is from.
 REFEREE = "<referee>"
+_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def bind(file: str, objects: Mapping[str, Any], secret: str) -> dict[bytes, FunctionType]:
+def bind(file: str, objects: Mapping[str, Any]) -> dict[bytes, FunctionType]:
     """The functions of a file by placeholder, with objects as constants and no globals.
 
-    `secret` is the audit event by which they speak to the referee. A function may call those that
-    stand above it.
+    A function may call those that stand above it.
     """
     places: dict[bytes, Any] = {MARK + name.encode(): item for name, item in objects.items()}
-    places[MARK + b"secret"] = secret
     made: dict[bytes, FunctionType] = {}
     for code in template(file).co_consts:
         if isinstance(code, CodeType):
@@ -48,7 +47,7 @@ def lines(file: str) -> Mapping[str, frozenset[int]]:
             and node.func.id == "audit"
         )
         for function in ast.parse(_text(file)).body
-        if isinstance(function, ast.FunctionDef)
+        if isinstance(function, _FUNCTION)
     }
 
 
@@ -56,21 +55,21 @@ def lines(file: str) -> Mapping[str, frozenset[int]]:
 def template(file: str) -> CodeType:
     """The code of a file, with placeholders."""
     tree = ast.parse(_text(file))
-    functions: list[ast.stmt] = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    names = {node.name for node in functions if isinstance(node, ast.FunctionDef)} | {
+    functions = [node for node in tree.body if isinstance(node, _FUNCTION)]
+    names = {node.name for node in functions} | {
         node.target.id
         for node in tree.body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, _FUNCTION):
             node.returns = None
             for argument in (*node.args.args, node.args.vararg, node.args.kwarg):
                 if argument is not None:
                     argument.annotation = None
             # The first statement of each is its docstring, which a box would show.
             node.body = node.body[1:] if ast.get_docstring(node) else node.body
-    module = _Marker(names).visit(ast.Module(functions, []))
+    module = _Marker(names).visit(ast.Module([*functions], []))
     with warnings.catch_warnings():
         # "bytes object is not callable": it will be another one.
         warnings.simplefilter("ignore")

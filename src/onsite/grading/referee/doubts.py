@@ -16,6 +16,8 @@ from typing import Any
 
 #: How many places of a large value are changed, each by itself.
 MOST = 48
+#: Of a small one some are changed more than once, so that few answers are right by chance.
+LEAST = 4
 
 _chance: Any = Random(int.from_bytes(urandom(8), "big"))
 
@@ -27,9 +29,17 @@ def doubts(value: Any) -> list[Any]:
         value: of built-in types only, as `plain.encode` takes it.
     """
     places = list(_places(value))
+    while len(places) < LEAST:
+        places += places
     if len(places) > MOST:
         places = [places[int(_chance.random() * len(places))] for _ in range(MOST)]
     return [_changed(value, place) for place in places]
+
+
+def hidden(one: Any, among: list[Any]) -> list[Any]:
+    """`one` at any place among others: an object that counts cannot tell which of them it is."""
+    place = int(_chance.random() * (len(among) + 1))
+    return [*among[:place], one, *among[place:]]
 
 
 def _places(value: Any) -> Iterator[tuple[Any, ...]]:
@@ -66,7 +76,8 @@ def _other(value: Any) -> Any:
         return not value
     if kind is int or kind is float:
         # far away, for what is equal within a tolerance; nan is not above 0 and becomes a number
-        return kind(12_345 + 3 * abs(value)) if abs(value) < 1e200 else kind(-1)
+        far = int(10_000 * (1 + _chance.random()))
+        return kind(far + 3 * abs(value)) if abs(value) < 1e200 else kind(-far)
     if kind is str:
         return value + noise
     if kind is list or kind is tuple or kind is set or kind is frozenset:

@@ -16,6 +16,7 @@ import sys
 import threading
 from _thread import RLock, get_ident
 from collections.abc import Callable, Iterable
+from functools import partial
 from gc import disable, enable, isenabled
 from itertools import islice
 from marshal import loads
@@ -25,7 +26,7 @@ from typing import Any
 
 from onsite.grading.referee.bind import lines
 from onsite.grading.referee.constants import GIVEN, MARK, fill
-from onsite.grading.referee.doubts import doubts
+from onsite.grading.referee.doubts import doubts, hidden
 from onsite.grading.referee.kinds import is_a, is_texts, mro_of, namespace_of, text_in
 from onsite.grading.referee.line import Line, Message, NoiseError
 from onsite.grading.referee.owners import SCALAR_IDS, Owners
@@ -43,9 +44,6 @@ from onsite.grading.referee.watch import UnsureError, Watch
 #: What the process exits with when the line to the runner is broken.
 BROKEN = 70
 
-#: What `hear` answers when it has to know the variables of a frame to judge an event.
-UNSURE = object()
-
 _settrace, _setprofile = sys.settrace, sys.setprofile
 _monitoring: Any = getattr(sys, "monitoring", None)
 _register: Any = None if _monitoring is None else _monitoring.register_callback
@@ -62,30 +60,16 @@ _OF_SIGNALS = frozenset(("interrupt", "on_signal"))
 _FOLDER = __file__.rpartition("/")[0] + "/"
 
 
-def _same(left: Any, right: Any) -> Any:
-    return left is right
-
-
-def _other(left: Any, right: Any) -> Any:
-    return left is not right
-
-
-def _in(left: Any, right: Any) -> Any:
-    return left in right
-
-
-def _not_in(left: Any, right: Any) -> Any:
-    return left not in right
-
-
-OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+#: What compares; "in" and "not in" are naked.py's. None of it may be a function of this file, which
+#: would lead whoever is asked by it here.
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": _operator.eq, "!=": _operator.ne, "<": _operator.lt, "<=": _operator.le,
-    ">": _operator.gt, ">=": _operator.ge, "in": _in, "not in": _not_in,
-    "is": _same, "is not": _other,
+    ">": _operator.gt, ">=": _operator.ge, "is": _operator.is_, "is not": _operator.is_not,
 }  # fmt: skip
 _IDENTITY = frozenset(("is", "is not"))
 _gettrace, _getprofile = sys.gettrace, sys.getprofile
 _names_in = namespace_of(ModuleType)["__dict__"].__get__
+_name_of = type.__dict__["__name__"].__get__
 _TRUTH = frozenset(("__bool__", "__len__"))
 
 
@@ -99,7 +83,8 @@ class Referee:
         builtins: the built-in functions as they were, by name.
         owners, seal: see there.
         libraries: see `Watch`.
-        bind: makes a cell's witnesses, given the name of the event that they speak to.
+        bind: makes the witnesses of the cell at a place.
+        secret: the audit event that means the referee.
     """
 
     def __init__(
@@ -111,7 +96,8 @@ class Referee:
         owners: Owners,
         seal: Seal,
         libraries: tuple[str, ...],
-        bind: Callable[[str], dict[bytes, Any]],
+        bind: Callable[[int], dict[bytes, Any]],
+        secret: str,
     ) -> None:
         self._line = line
         self._descriptor = descriptor
@@ -123,6 +109,7 @@ class Referee:
         self._owners = owners
         self._seal = seal
         self._bind = bind
+        self._secret = secret
         self._owner = getpid()
         self._main = get_ident()
         self._lock = RLock()
@@ -139,6 +126,7 @@ class Referee:
         self._comparisons: dict[int, list[dict[str, Any]]] = {}
         self._answers: dict[tuple[int, int, str], bool] = {}
         self._reached: set[tuple[int, int, bool]] = set()
+        self._raised = ""  # the name of what the cell has raised
         self._result: Any = None
         self._odd = False  # it is something of the student's instead of a number
         self._handlers: dict[int, Any] = {}
@@ -146,17 +134,16 @@ class Referee:
         self._traced = False
         self._touched = True  # a cell has run behind which the seal was not looked at
         self._watch = Watch(owners, libraries, self._tell)
-        # The events that mean the referee: of which cell's witnesses; -1 for its own functions.
-        self._secrets: dict[str, int] = {}
-        #: The ones that there are rules for, those and the ones that mean the referee, and the
-        #: threads in which the referee itself causes some, of which `hear` need not be told.
+        #: The events that there are rules for, and the threads in which the referee itself causes
+        #: some, of which `hear` need not be told.
         self.rules = frozenset(self._watch.rules)
-        self.events = set(self.rules)
         self.looking = self._watch.looking
+        self._operators = dict(_OPERATORS)
         # Where those functions speak, by the ids of their code.
         self._lines: dict[int, frozenset[int]] = {}
         self._actions: dict[str, Callable[..., None]] = {
             "turn": self._turn,
+            "raised": self._take_error,
             "ended": self._ended,
             "own": self._own,
             "interrupt": self._interrupt,
@@ -175,11 +162,15 @@ class Referee:
             "result": self._take_result,
         }
 
-    def begin(self, secret: str, functions: dict[str, Any]) -> None:
+    def begin(self, functions: dict[str, Any]) -> None:
         """Listen to the functions of naked.py, and let some of them stand in for what they wrap."""
-        self._secrets[secret] = -1
-        self.events.add(secret)
         self._listen_to("naked", functions.values())
+        self._operators |= {"in": functions["within"], "not in": functions["without"]}
+        self._constants |= {
+            MARK + b"operators." + name.encode(): function
+            for name, function in self._operators.items()
+        }
+        self._absent = functions["absent"]
         self._builtins["__build_class__"] = functions["build_class"]
         self._constants[MARK + b"is_instance"] = functions["is_instance"]
         self._on_signal = functions["on_signal"]
@@ -199,7 +190,7 @@ class Referee:
             self._owners.own_code(code)
             self._lines[id(code)] = lines(file)[function.__name__]
 
-    def hear(self, box: list[Any]) -> None:
+    def hear(self, box: list[Any], _: int) -> int:
         """Judge an audit event, in naked.py's `hook`, which is what the interpreter calls.
 
         Nothing is raised here, since a traceback has the frames that it went through, and a frame
@@ -208,9 +199,13 @@ class Referee:
         Args:
             box: the event and its arguments; when they are heard once more also the variables of
                 the frame that was asked for, which the caller keeps. Afterwards what is to be
-                raised, if anything, what is to be let go of, and the signals that came meanwhile;
-                or `UNSURE` and a frame, whose variables have to be known.
+                raised, if anything, what is to be let go of, and the signals that came meanwhile.
+
+        Returns:
+            1 if the variables of a frame have to be known to judge it, which is in the box then.
         """
+        if not self._watch.is_by_hook():
+            return 0  # somebody has got hold of the key to this
         event, arguments, *variables = box
         box[:] = [None, None]
         try:
@@ -218,42 +213,43 @@ class Referee:
                 self._watch.variables[get_ident()] = variables[0]
             self._hear(event, arguments, box)
         except UnsureError as unsure:
-            box[0], box[1] = UNSURE, unsure.frame
+            box[1] = unsure.frame
+            return 1
         except BaseException as error:
             error.__traceback__ = error.__context__ = error.__cause__ = None
             box[0] = error
         finally:
             if variables:
                 del self._watch.variables[get_ident()]
+        return 0
 
     def _hear(self, event: str, arguments: tuple[Any, ...], box: list[Any]) -> None:
-        cell = self._secrets.get(event)
+        spoken = event == self._secret
         me = get_ident()
         if me in self._busy:
-            self._hear_while_busy(cell, event, arguments)
+            self._hear_while_busy(event, arguments)
             return
         if getpid() != self._owner:
-            self._in_a_copy(cell, arguments)
-            if cell is None:
+            if not spoken:
                 return
+            self._in_a_copy(arguments)
         collects = isenabled()
         if collects:  # what the collector calls would run on top of this
             disable()
         self._busy.add(me)
         try:
-            if cell is None:
+            if not spoken:
                 self._traced |= event in ("sys.monitoring.register_callback",)
                 self._watch(event, arguments)
-            elif not self._is_said(cell):
+            elif not self._is_said(arguments):
                 self._watch.report("breach", "onsite", "somebody else spoke to the referee")
                 raise RuntimeError("this is for the referee alone")
-            elif cell < 0 and arguments[0] in _OF_SIGNALS and self._watch.interrupts(_FOLDER):
-                self._hear_while_busy(cell, event, arguments)
+            elif arguments[0] in _OF_SIGNALS and self._watch.interrupts(_FOLDER):
+                self._hear_while_busy(event, arguments)
                 return
-            elif cell < 0:
-                self._actions[arguments[0]](*arguments[1:])
             else:
-                self._evidence[arguments[0]](cell, *arguments[1:])
+                word, *more = arguments
+                (self._actions.get(word) or self._evidence[word])(*more)
         finally:
             self._busy.discard(me)
             if collects:
@@ -268,14 +264,16 @@ class Referee:
                 self._interrupted = False
                 raise KeyboardInterrupt
 
-    def _is_said(self, cell: int) -> bool:
+    def _is_said(self, arguments: tuple[Any, ...]) -> bool:
         """Whether what means the referee comes from where it may come from."""
-        if cell < 0:
-            return self._watch.is_said_by(self._lines)
-        return self._watch.is_witnessed(self._lines)
+        if not arguments or type(arguments[0]) is not str:
+            return False
+        if arguments[0] in self._evidence:
+            return self._watch.is_witnessed(self._lines)
+        return self._watch.is_said_by(self._lines)
 
-    def _hear_while_busy(self, cell: int | None, event: str, arguments: tuple[Any, ...]) -> None:
-        if cell is None:
+    def _hear_while_busy(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event != self._secret:
             self._watch.busy(event)
         elif arguments[0] == "interrupt":
             self._interrupted = True
@@ -291,7 +289,7 @@ class Referee:
             _exit(BROKEN)
         task = self._task = self._receive()
         self._reached.clear()
-        self._result, self._odd = None, False
+        self._result, self._odd, self._raised = None, False, ""
         self._interrupted = False
         self._running = True
         if task["do"] in ("exit", "student"):
@@ -299,13 +297,10 @@ class Referee:
             box[:] = [task["do"], task.get("source")]
             return
         self._make_ready(task)
-        secret = task["secret"]
-        self._secrets[secret] = task["cell"]
-        self.events.add(secret)
         self._comparisons[task["cell"]] = task["comparisons"]
-        witnesses = self._bind(secret)
+        witnesses = self._bind(task["cell"])
         self._listen_to("witnesses", witnesses.values())
-        constants = _Constants(self._kept, self._constants | witnesses)
+        constants = _Constants(self._kept, self._absent, self._constants | witnesses)
         code = fill(_code(task["code"]), constants)
         self._owners.own_code(code)
         box[:] = ["instructor", FunctionType(code, self._namespace)]
@@ -368,6 +363,9 @@ class Referee:
         if self._seal.tidy(self._namespace):
             self._watch.tell("breach", "a global name that is no text", "")
 
+    def _take_error(self, raised: BaseException) -> None:
+        self._raised = text_in(_name_of(type(raised))) or "Exception"
+
     def _ended(self, name: str, text: str, trace: list[list[Any]]) -> None:
         task = self._task
         self._tidy_names()
@@ -401,7 +399,7 @@ class Referee:
         self._send(
             {
                 "say": "ended",
-                "ename": text_in(name),
+                "ename": self._raised or text_in(name),
                 "evalue": text_in(text),
                 "trace": _lines_of(trace),
                 "reached": sorted(self._reached),
@@ -456,7 +454,7 @@ class Referee:
         what = self._comparisons[cell][number]
         operators, withheld = what["operators"], what["withheld"]
         if all(operator in _IDENTITY for operator in operators):
-            box[:] = [_steps(operators, operands), True]
+            box[:] = [self._chain(operators, operands), True]
             return
         try:
             data = [encode(operand) for operand in operands]
@@ -482,13 +480,27 @@ class Referee:
         told = iter(reply["literals"]) if True in withheld else iter(())
         every = [decode(next(told)) if hidden else next(given) for hidden in withheld]
         self._refuse_to_vouch(every, " ".join(operators))
-        box[:] = [_steps(operators, every), True]
+        box[:] = [self._chain(operators, every), True]
 
     def _guard(self, _cell: int, box: list[Any]) -> None:
         what, operands = box
         operators = what.split("\n")
         self._refuse_to_vouch(operands, " ".join(operators))
-        box[:] = _steps(operators, operands)
+        box[:] = [self._chain(operators, operands)]
+
+    def _chain(self, operators: Any, operands: Any) -> tuple[tuple[tuple[Any, ...], ...], ...]:
+        """For each comparison what to ask in the run: itself, somewhere among its doubts.
+
+        Of each of those the arguments of witnesses.py's `ask`. Whoever is asked can see all this,
+        so none of it can be changed.
+        """
+        chain = []
+        for place, each in enumerate(operators):
+            left, right = operands[place], operands[place + 1]
+            operate, last = self._operators[each], place == len(operators) - 1
+            others = [(True, None, operate, *other) for other in _doubts(each, left, right)]
+            chain.append((*hidden((False, last, operate, left, right), others),))
+        return (*chain,)
 
     def _refuse_to_vouch(self, operands: Any, operators: str) -> None:
         found = [self._owners.decides_itself(operand, COMPARISONS) for operand in operands]
@@ -548,14 +560,12 @@ class Referee:
 
     # --- the line
 
-    def _in_a_copy(self, cell: int | None, arguments: tuple[Any, ...]) -> None:
+    def _in_a_copy(self, arguments: tuple[Any, ...]) -> None:
         """In a process that the run forked: it has no say."""
-        if cell is None:
-            return
-        action = arguments[0]
-        if action in ("turn", "ended"):
+        word = arguments[0] if arguments else None
+        if type(word) is not str or word in ("turn", "ended"):
             _exit(0)
-        if action in ("compare", "failed", "truth"):
+        if word in ("compare", "failed", "truth"):
             raise RuntimeError("an assertion counts only in the notebook's own process")
 
     def _tell(self, kind: str, event: str, where: str, what: str) -> None:
@@ -608,9 +618,10 @@ def _lines_of(trace: Any) -> list[list[Any]]:
 class _Constants(dict[bytes, Any]):
     """What takes the place of a cell's placeholders; `kept` is what instructor's cells defined."""
 
-    def __init__(self, kept: dict[str, Any], known: dict[bytes, Any]) -> None:
+    def __init__(self, kept: dict[str, Any], absent: Any, known: dict[bytes, Any]) -> None:
         super().__init__(known)
         self._kept = kept
+        self._absent = absent
 
     def __missing__(self, key: bytes) -> Any:
         if not key.startswith(GIVEN):
@@ -620,37 +631,16 @@ class _Constants(dict[bytes, Any]):
             value = self._kept[name]
             return getattr(value, attribute) if attribute else value
         except (KeyError, AttributeError) as error:
-            absent = error if attribute else NameError(f"name {name!r} is not defined")
-            return _raiser(absent)
-
-
-def _raiser(error: Exception) -> Callable[..., Any]:
-    """What is called in place of something that is not there."""
-
-    def absent(*_: object, **__: object) -> Any:
-        raise error
-
-    return absent
+            # Neither may lead here: not what is raised, nor what raises it.
+            kind = AttributeError if attribute else NameError
+            said = str(error) if attribute else f"name {name!r} is not defined"
+            return partial(self._absent, kind(said))
 
 
 def _code(text: str) -> CodeType:
     """Code that the runner has compiled, and nobody else can have sent."""
     code: CodeType = loads(bytes.fromhex(text))  # noqa: S302
     return code
-
-
-def _steps(operators: Any, operands: Any) -> list[tuple[Any, Any, Any, Any, bool]]:
-    """What to evaluate in the run, in order: function, operands, doubts, whether it is the last."""
-    return [
-        (
-            OPERATORS[each],
-            operands[place],
-            operands[place + 1],
-            _doubts(each, operands[place], operands[place + 1]),
-            place == len(operators) - 1,
-        )
-        for place, each in enumerate(operators)
-    ]
 
 
 def _doubts(operator: str, left: Any, right: Any) -> list[tuple[Any, Any]]:

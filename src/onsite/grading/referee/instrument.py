@@ -340,10 +340,7 @@ class _Writer(ast.NodeTransformer):
             case ast.UnaryOp(op=ast.Not()):
                 node.operand = self._truth(node.operand)
                 return node
-        visited: ast.expr = self.visit(node)
-        if isinstance(node, ast.Compare | ast.Constant):
-            return visited
-        return _call("leaf", visited)
+        return _call("leaf", self.visit(node))
 
     def _visit_compare(self, node: ast.Compare) -> ast.AST:
         operators = tuple(_OPERATORS[type(op)] for op in node.ops)
@@ -352,8 +349,10 @@ class _Writer(ast.NodeTransformer):
             if all(op in ("is", "is not") for op in operators):
                 return self.generic_visit(node)
             visited = [self._fixed(self.visit(operand)) for operand in operands]
-            what = ast.Constant("\n".join(operators))
-            return _call("guard", what, _row(visited), line=node.lineno)
+            what = "\n".join(operators)
+            by = MARK + f"operators.{what}".encode() if len(operators) == 1 else None
+            arguments = (ast.Constant(what), ast.Constant(by), _row(visited))
+            return _call("guard", *arguments, line=node.lineno)
         literals = [self._literal(operand, operators) for operand in operands]
         number = len(self.comparisons)
         self.comparisons.append(Comparison(operators, tuple(literals)))

@@ -132,7 +132,6 @@ class Judge:
             "binds": sorted(program.binds),
             "keeps": self._keeps,
             "modules": self._modules,
-            "secret": f"onsite.{secrets.token_hex(16)}",
         }
         return Hearing(role, message, program)
 

@@ -11,7 +11,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from itertools import starmap
 from pathlib import Path
 from types import CoroutineType
 from typing import Any
@@ -21,8 +21,8 @@ from onsite.grading.referee.constants import MARK
 from onsite.grading.referee.seal import snapshot
 
 _APART = (
-    "constants", "bind", "calls", "kinds", "plain", "line", "owners", "watch", "seal", "doubts",
-    "inside",
+    "constants", "bind", "calls", "opaque", "kinds", "plain", "line", "owners", "watch", "seal",
+    "doubts", "inside",
 )  # fmt: skip
 
 
@@ -56,12 +56,15 @@ class Kit:
         """
         inside, line = self.apart["inside"], self.apart["line"]
         owners, bind = self.apart["owners"], self.apart["bind"]["bind"]
+        opaque, nothing = self.apart["opaque"]["opaque"], self.apart["opaque"]["NOTHING"]
         key = os.read(descriptor, line["KEY_BYTES"])
         objects = {
             "audit": sys.audit,
-            "scalars": owners["SCALARS"],
+            "secret": f"onsite.{secrets.token_hex(16)}",
+            "scalars": owners["SCALAR_IDS"],
+            "id_of": id,
             "row": tuple,
-            "operators": inside["OPERATORS"],
+            "every": starmap,
             "true": bool,
             "type_of": type,
             "name_of": type.__dict__["__name__"].__get__,
@@ -69,7 +72,6 @@ class Kit:
             "coroutine": CoroutineType,
             "failure": AssertionError,
             "anything": BaseException,
-            "exhausted": StopIteration,
             "build": builtins.__build_class__,
             **seen,
         }
@@ -81,23 +83,23 @@ class Kit:
             owners["Owners"](self.trusted),
             self.seal,
             self.libraries,
-            partial(bind, "witnesses", objects),
+            lambda cell: bind("witnesses", {**objects, "cell": cell}),
+            objects["secret"],
         )
         ears = {
-            "hear": referee.hear,
-            "events": referee.events,
+            "hear": opaque(referee.hear),
+            "looks": opaque(referee.looking.get),
+            "nothing": nothing,
+            "events": referee.rules | {objects["secret"]},
             "rules": referee.rules,
-            "looking": referee.looking,
             "thread": _thread.get_ident,
             "again": _thread.interrupt_main,
-            "unsure": inside["UNSURE"],
         }
-        secret = f"onsite.{secrets.token_hex(16)}"
         functions = {
             name.removeprefix(MARK).decode(): function
-            for name, function in bind("naked", objects | ears, secret).items()
+            for name, function in bind("naked", objects | ears).items()
         }
-        referee.begin(secret, functions)
+        referee.begin(functions)
         sys.addaudithook(functions["hook"])
         gc.freeze()
         main: Callable[[object], None] = functions["main"]

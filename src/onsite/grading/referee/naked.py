@@ -19,7 +19,6 @@ type_of: Any = None
 name_of: Any = None
 coroutine: Any = None
 anything: Any = None
-exhausted: Any = None
 say: Any = None
 stop: Any = None
 student_cell: Any = None
@@ -28,30 +27,28 @@ flush: Any = None
 interrupt_now: Any = None
 build: Any = None
 hear: Any = None
+looks: Any = None
+nothing: Any = None
 events: Any = None
 rules: Any = None
-looking: Any = None
 thread: Any = None
 again: Any = None
-unsure: Any = None
 subclass: Any = None
 
 
 def hook(event: str, arguments: Any) -> None:
     """What the interpreter calls at every audit event.
 
-    What is refused is raised here, so that the traceback has no frame of the referee's.
+    What is refused is raised here, so that the traceback has no frame of the referee's. How the
+    referee is called without being a constant is opaque.py's idea.
     """
-    if event not in events or (event in rules and thread() in looking):
+    if event not in events or (event in rules and looks(thread()) > nothing):
         return
     box: list[Any] = [event, arguments]
-    hear(box)
-    if box[0] is unsure:
+    while hear(box) > nothing:
         # To look at a frame's variables lets go of what an earlier look has kept, up to 3.12, and
         # that may run code of the student's: here it may.
-        variables = [*box[1].f_locals.items()]
-        box = [event, arguments, variables]
-        hear(box)
+        box = [event, arguments, [*box[1].f_locals.items()]]
     for signal in box[2:]:
         again(signal)
     if box[0] is not None:
@@ -115,6 +112,36 @@ def is_instance(value: Any, kind: Any) -> bool:
     return answer if kind is None else subclass(type_of(value), kind)  # type: ignore[no-any-return]
 
 
+def within(left: Any, right: Any) -> bool:
+    """`in`, which no C function is in this order; what it asks may be code of the student's."""
+    return left in right
+
+
+def without(left: Any, right: Any) -> bool:
+    """`not in`."""
+    return left not in right
+
+
+def absent(error: Any, *_: Any, **__: Any) -> Any:
+    """What is called in place of something of the instructor's that is not there any more."""
+    raise error
+
+
+async def turn(box: list[Any]) -> Any:
+    """Run an instructor's cell; returns what it has raised.
+
+    That is told here, since the loop, and what is still to run in this cell, may be the student's.
+    """
+    try:
+        value = box.pop()()
+        if type_of(value) is coroutine:
+            await value
+    except anything as raised:
+        audit(secret, "raised", raised)
+        return raised
+    return None
+
+
 def main(loop: Any) -> None:
     """Take turns until the run is over."""
     while True:
@@ -129,15 +156,6 @@ def main(loop: Any) -> None:
             name, text, _ = student_cell(loop, what)
             audit(secret, "ended", name, text, [])
             continue
-
-        async def turn(box: list[Any]) -> Any:
-            try:
-                value = box.pop()()
-                if type_of(value) is coroutine:
-                    await value
-            except exhausted as raised:  # which a coroutine cannot raise
-                return raised
-
         error = None
         box.append(what)
         what = None
@@ -151,7 +169,7 @@ def main(loop: Any) -> None:
         task = None
         flush()
         _, text, trace = say(error)
-        # That can be changed by the cells; whether there is an error cannot.
+        # All this can be changed by the cells; that there is an error, `turn` has told.
         name = "" if error is None else (name_of(type_of(error)) or "Exception")
         error = None
         audit(secret, "ended", name, text, trace)

@@ -32,6 +32,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from onsite.grading.referee.bind import REFEREE
 from onsite.grading.referee.calls import witness_calls
 from onsite.grading.referee.kinds import by_id, ids, is_a, text_in
+from onsite.grading.referee.opaque import NOTHING
 from onsite.grading.referee.owners import Owners
 
 #: No more than this of one kind is told of one run. Of breaches, one is enough.
@@ -54,7 +55,7 @@ _FRAME_OF: dict[int, Callable[[Any], Any]] = by_id({
 #: What `gc.get_referents` must not be asked about.
 _INNER = ids((
     FrameType, FunctionType, GeneratorType, CoroutineType, AsyncGeneratorType, TracebackType,
-    CodeType, MappingProxyType,
+    CodeType, MappingProxyType, type(NOTHING),
 ))  # fmt: skip
 _CODE_NAMES = frozenset(("f_code", "__code__", "gi_code", "cr_code", "ag_code"))
 _FRAME_NAMES = frozenset(("tb_frame", "gi_frame", "cr_frame", "ag_frame"))
@@ -123,11 +124,11 @@ def _looks(
         me = get_ident()
         if me in self.looking:
             return method(self, *args, **kwargs)
-        self.looking.add(me)
+        self.looking[me] = 1
         try:
             return method(self, *args, **kwargs)
         finally:
-            self.looking.discard(me)
+            del self.looking[me]
 
     return looking
 
@@ -149,7 +150,7 @@ class Watch:
         self._tell = tell
         self._told: dict[str, int] = {}
         #: The threads in which the referee looks at frames and code, which are events themselves.
-        self.looking: set[int] = set()
+        self.looking: dict[int, int] = {}
         self._pretended: set[str] = set()
         #: By thread the variables of the frame that the event there is about, if they are known.
         self.variables: dict[int, list[tuple[Any, Any]]] = {}
@@ -353,6 +354,14 @@ class Watch:
         """The code of a frame, function, generator...; None if it has none."""
         look = _CODE_OF.get(id(type(owner)))
         return None if look is None else look(owner)
+
+    @_looks
+    def is_by_hook(self) -> bool:
+        """Whether the hook itself has called what calls this, by way of what makes it look."""
+        frame: FrameType | None = _getframe(0)
+        for _ in range(3):
+            frame = None if frame is None else frame.f_back
+        return frame is not None and frame.f_globals is self.entry
 
     def _caller(self) -> FrameType | None:
         """The frame that caused the event; for methods that look."""

@@ -15,9 +15,11 @@ from typing import Any
 # What becomes a constant.
 audit: Any = None
 secret: Any = None
+cell: Any = None
 scalars: Any = None
+id_of: Any = None
 row: Any = None
-operators: Any = None
+every: Any = None
 true: Any = None
 type_of: Any = None
 show: Any = None
@@ -25,22 +27,37 @@ failure: Any = None
 anything: Any = None
 
 
-def evaluate(steps: Any, answer: Any) -> Any:
-    """What comparisons one after the other come to; `answer` if there are none."""
-    for operate, left, right, doubts, last in steps:
-        answer = operate(left, right)
-        for left_too, right_too in doubts:
-            try:
-                other = operate(left_too, right_too)
-                try:
-                    other = true(other)
-                except anything:  # an array has no truth
-                    other = true(other.all())
-            except anything:
-                other = False
-            if other:
+def ask(doubted: bool, last: bool, operate: Any, left: Any, right: Any) -> Any:
+    """One comparison: whether it is the last of a chain, or None if it has to be false; its answer.
+
+    Since Python 3.13 the code that compares can write the variables of its callers, so nothing is
+    read here after it has run.
+    """
+    if not doubted:
+        return last, operate(left, right)
+    try:
+        other = operate(left, right)
+        try:
+            other = true(other)
+        except anything:  # an array has no truth
+            other = true(other.all())
+    except anything:
+        other = False
+    return None, other
+
+
+def evaluate(chain: Any, answer: Any) -> Any:
+    """What comparisons one after the other come to; `answer` if there are none.
+
+    Each is asked together with its doubts, and nothing is judged before the last of those.
+    """
+    for comparison in chain:
+        for last, found in [*every(ask, comparison)]:
+            if last is not None:
+                ends, answer = last, found
+            elif found:
                 raise failure("an object that equals whatever it is compared with proves nothing")
-        if last or not answer:  # the last one may be an array, which has no truth
+        if ends or not answer:  # the last one may be an array, which has no truth
             return answer
     return answer
 
@@ -48,26 +65,27 @@ def evaluate(steps: Any, answer: Any) -> Any:
 def compare(number: int, operands: Any) -> Any:
     """A comparison in an assertion; the referee knows what it is compared with."""
     box: Any = [number, operands]
-    audit(secret, "compare", box)
-    steps, answer = box
-    answer = evaluate(steps, answer)
-    box = steps = operands = None
+    audit(secret, "compare", cell, box)
+    chain, answer = box
+    answer = evaluate(chain, answer)
+    box = chain = operands = None
     return answer
 
 
-def guard(what: str, operands: Any) -> Any:
-    """A comparison elsewhere in an instructor's cell."""
-    plain = what in operators
+def guard(what: str, operate: Any, operands: Any) -> Any:
+    """A comparison elsewhere in an instructor's cell, by `operate` if it is no chain."""
+    plain = operate is not None
     for each in operands:
         for part in each if type_of(each) is row else (each,):
-            if type_of(part) not in scalars:
+            if id_of(type_of(part)) not in scalars:
                 plain = False
     if plain:
-        return operators[what](*operands)
+        return operate(*operands)
     box: Any = [what, operands]
-    audit(secret, "guard", box)
-    answer = evaluate(box, None)
-    box = operands = each = part = None
+    audit(secret, "guard", cell, box)
+    (chain,) = box
+    answer = evaluate(chain, None)
+    box = chain = operands = each = part = None
     return answer
 
 
@@ -75,25 +93,22 @@ def leaf(value: Any) -> bool:
     """The truth of something that is no comparison."""
     if value is True or value is False:
         return value
-    audit(secret, "leaf", value)
+    audit(secret, "leaf", cell, value)
     answer: bool = true(value)
     value = None
     return answer
 
 
-def truth(number: int, value: Any) -> Any:
+def truth(number: int, held: bool) -> bool:
     """What an assertion came to."""
-    if value is not True and value is not False:
-        audit(secret, "leaf", value)
-        value = true(value)
-    audit(secret, "truth", number, value)
-    return value
+    audit(secret, "truth", cell, number, held)
+    return held
 
 
 def failed(number: int, values: Any) -> Any:
     """The exception of an assertion that does not hold; the referee has its message."""
     box: list[Any] = [number]
-    audit(secret, "failed", box)
+    audit(secret, "failed", cell, box)
     make = box.pop()
     error = failure() if make is None else failure(make(*values))
     values = None
@@ -108,7 +123,7 @@ def failed_saying(number: int, message: Any) -> Any:
 def result(value: Any) -> None:
     """The value of a cell's last expression."""
     box: Any = [value]
-    audit(secret, "result", box)
+    audit(secret, "result", cell, box)
     for value in box:
         show(value)
     box = value = None

@@ -1,0 +1,256 @@
+"""What code under test can see of the referee leads nowhere, and to change it changes nothing."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from tests.grading.notebooks import notebook
+
+from onsite.grading.referee.bind import REFEREE
+from onsite.grading.result import RunResult
+from onsite.grading.runner import Runner
+
+#: `below()` are the frames that it runs on top of, `codes(frame)` a frame's code, by a library's
+#: function that may read it, and `found(code)` what one gets hold of from there.
+SEARCH = """
+import asyncio, collections, sys, traceback, types
+told = []
+
+def look():
+    while True:
+        frames, frame = [], FRAME
+        while frame is not None:
+            frames.append(frame)
+            frame = frame.f_back
+        yield frames
+
+looking = look()
+FRAME = looking.gi_frame
+
+def below():
+    return next(looking)[1:]
+
+def code_of(frame):
+    codes = []
+    def frames():
+        yield frame, (1, 1, 1, 1)
+        codes.extend(f.f_locals["co"] for f in below() if "co" in f.f_locals)
+    traceback.StackSummary._extract_from_extended_frame_gen(frames())
+    return codes[0]
+
+def found(code):
+    todo, seen, words = [*code.co_consts], set(), set()
+    while todo:
+        one = todo.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        kind = type(one)
+        if "referee" in str(getattr(kind, "__module__", "")):
+            words.add(kind.__name__)
+        if kind in (dict, set, list):
+            words.add("a thing that can be changed")
+        if kind is types.FunctionType and "referee" in one.__globals__.get("__name__", ""):
+            words.add("a module")
+        if kind in (tuple, frozenset):
+            todo += one
+        if kind is types.CodeType:
+            todo += one.co_consts
+        if "onsite.grading.cells" in str(getattr(getattr(one, "func", None), "__module__", "")):
+            continue
+        for name in ("__self__", "__func__", "__wrapped__", "func", "args", "obj"):
+            todo.append(getattr(one, name, None))
+    return words
+"""
+
+
+def tell(result: RunResult) -> str:
+    """What the last cell has printed."""
+    assert result.cells[-1].status == "ok", result.cells[-1].traceback
+    return "".join(result.cells[-1].outputs[0]["text"]).strip()
+
+
+def test_the_code_of_what_refuses(runner: Runner) -> None:
+    search = """
+try: refuses.__code__
+except RuntimeError as error: trace = error.__traceback__
+while trace.tb_next: trace = trace.tb_next
+code = code_of(trace.tb_frame)
+print(code.co_name, found(code))
+"""
+    result = runner.run(notebook("def refuses(): pass", SEARCH, search), roles={0: "instructor"})
+    assert tell(result) == "hook set()"
+
+
+def test_the_code_of_what_is_always_on_the_stack(runner: Runner) -> None:
+    search = f"""
+codes = [code_of(frame) for frame in below() if {REFEREE!r} in repr(frame)]
+print([code.co_name for code in codes], set().union(*map(found, codes)))
+"""
+    assert tell(runner.run(notebook(SEARCH, search))) == "['main'] set()"
+
+
+#: Checks in which an object of the student's is asked something, and what asks it.
+ASKS = {
+    "assert answer() == answer()": {"ask", "evaluate", "compare"},
+    "assert same(answer(), answer())": {"ask", "evaluate", "guard"},
+    "assert answer() < answer()": {"ask", "evaluate", "compare"},
+    "assert 3 in collections.ChainMap(answer())": {"ask", "evaluate", "compare", "within"},
+    "assert 3 not in collections.ChainMap(answer())": {"ask", "evaluate", "compare", "without"},
+    "assert collections.UserList([answer()])": set(),
+    "assert not isinstance(answer(), int)": set(),
+}
+
+
+@pytest.mark.parametrize("check", ASKS)
+def test_the_code_of_what_asks(runner: Runner, check: str) -> None:
+    asked = """
+class Asked(dict):
+    def __eq__(self, other):
+        for frame in below():
+            if "referee" in str(frame.f_globals.get("__name__")):
+                told.append("a frame of the referee's")
+            if "<referee>" in repr(frame):
+                code = code_of(frame)
+                told.append(code.co_name)
+                told.extend(found(code))
+                told.extend(type(each).__name__ for each in frame.f_locals.values()
+                            if type(each) is types.FunctionType
+                            and "referee" in each.__globals__.get("__name__", ""))
+        return True
+    __lt__ = __contains__ = __eq__
+    __hash__ = None
+def answer(): return Asked()
+"""
+    result = runner.run(
+        notebook(
+            "import collections\ndef same(a, b): return a == b",
+            *(SEARCH, asked, check, "print(sorted({*told} - {'main', 'turn'}))"),
+        ),
+        roles={0: "instructor", 3: "check"},
+        exercises=frozenset({"answer"}),
+    )
+    assert tell(result) == str(sorted(ASKS[check]))
+
+
+#: Objects of a library's that hand the question on to one of the student's.
+LIAR = """
+class Liar:
+    def __init__(self): self.asked = 0
+    def __eq__(self, other):
+        self.asked += 1
+        return lie(self)
+    __hash__ = None
+def answer(): return collections.UserList([Liar()])
+"""
+LIES = {
+    "to all": "def lie(liar): return True",
+    "at first": "def lie(liar): return liar.asked == 1",
+    "and empties what is to come": """
+def lie(liar):
+    for frame in below():
+        if "<referee>" in repr(frame):
+            for each in frame.f_locals.values():
+                if hasattr(each, "clear"): each.clear()
+    return True
+""",
+    "and writes the variables of who asks": """
+def lie(liar):
+    for frame in below():
+        if "<referee>" in repr(frame):
+            names = frame.f_locals
+            for name in [*names]:
+                value = names[name]
+                if type(value) in (tuple, list): names[name] = value[:0]
+                elif type(value) is bool: names[name] = not value
+                elif name in ("left", "right", "other", "found", "answer"): names[name] = True
+    return True
+""",
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_lies_are_not_believed(runner: Runner, lie: str) -> None:
+    result = runner.run(
+        notebook("given = 1", SEARCH, LIAR, LIES[lie], "\n".join(["assert answer() == [7]"] * 12)),
+        roles={0: "instructor", 4: "check"},
+        exercises=frozenset({"answer"}),
+    )
+    assert result.cells[-1].error_name == "AssertionError"
+
+
+#: What hides that a cell has raised something, from what runs on top of the cell's end.
+HIDES = {
+    "an event loop": """
+loop = asyncio.get_running_loop()
+real = loop.run_until_complete
+def run(what):
+    try:
+        ended = real(what)
+        told.append(ended)
+        return None if isinstance(ended, Exception) else ended
+    except Exception as error: told.append(error)
+loop.run_until_complete = run
+""",
+    "a stream": """
+class Stream:
+    def __init__(self, real): self.real = real
+    def __getattr__(self, name): return getattr(self.real, name)
+    def flush(self):
+        for frame in below():
+            if "<referee>" in repr(frame):
+                for name in ("error", "name", "raised"): frame.f_locals[name] = None
+sys.stdout = Stream(sys.stdout)
+""",
+    "its own text": """
+class Failed(Exception):
+    def __str__(self):
+        for frame in below():
+            if "<referee>" in repr(frame):
+                for name in ("error", "name", "raised"): frame.f_locals[name] = None
+        return ""
+def answer(): raise Failed
+""",
+}
+
+
+@pytest.mark.parametrize("later", ["", "import asyncio\nawait asyncio.sleep(0)\n"])
+@pytest.mark.parametrize("way", HIDES)
+def test_an_error_is_not_hidden(runner: Runner, way: str, later: str) -> None:
+    answer = "def answer(): raise KeyError(1)"
+    result = runner.run(
+        notebook("given = 1", SEARCH, answer, HIDES[way], f"assert given == 1\n{later}answer()"),
+        roles={0: "instructor", 4: "check"},
+        exercises=frozenset({"answer"}),
+    )
+    assert result.cells[-1].error_name in ("KeyError", "Failed")
+
+
+def test_an_error_of_the_referees_own_leads_nowhere(runner: Runner) -> None:
+    search = """
+(error,) = (each for each in told if isinstance(each, Exception))
+seen, trace = set(), error.__traceback__
+while trace:
+    frame = trace.tb_frame
+    while frame:
+        seen.add(frame.f_globals.get("__name__"))
+        frame = frame.f_back
+    trace = trace.tb_next
+print(type(error).__name__, [name for name in seen if "referee" in str(name)])
+"""
+    result = runner.run(
+        notebook(
+            "import math", SEARCH, HIDES["an event loop"], "assert math.absent() == 1", search
+        ),
+        roles={0: "instructor", 3: "check"},
+    )
+    assert result.cells[3].error_name == "AttributeError"
+    assert tell(result) == "AttributeError []"
+
+
+def test_this_python_shows_what_the_tests_rest_on() -> None:
+    """From 3.13 on a frame's variables can be written; before, only what is in them."""
+    variable = 1
+    sys._getframe().f_locals["variable"] = 2
+    assert variable == (2 if sys.version_info >= (3, 13) else 1)
