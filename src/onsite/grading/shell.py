@@ -19,7 +19,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
-from onsite.grading.referee.bind import REFEREE
+from onsite.grading.referee.constants import REFEREE
 from onsite.grading.wire import Message
 
 Emit = Callable[[Message], None]

@@ -7,7 +7,7 @@ import sys
 import pytest
 from tests.grading.notebooks import notebook
 
-from onsite.grading.referee.bind import REFEREE
+from onsite.grading.referee.constants import REFEREE
 from onsite.grading.result import RunResult
 from onsite.grading.runner import Runner
 
@@ -247,6 +247,46 @@ print(type(error).__name__, [name for name in seen if "referee" in str(name)])
     )
     assert result.cells[3].error_name == "AttributeError"
     assert tell(result) == "AttributeError []"
+
+
+def test_no_class_leads_there(runner: Runner) -> None:
+    """`object.__subclasses__()` lists every class, from which methods lead to a module."""
+    search = """
+def classes(kind):
+    for each in type.__subclasses__(kind):
+        yield each
+        yield from classes(each)
+
+for kind in {*classes(object)}:
+    name = type.__dict__["__module__"].__get__(kind)
+    shared = vars(sys.modules[name]) if name in sys.modules else {}
+    if "grading.referee" in str(name) and kind not in shared.values():
+        told.append(kind)
+    for value in [*type.__dict__["__dict__"].__get__(kind).values()]:
+        if type(value) in (classmethod, staticmethod): value = value.__func__
+        if type(value) is property: value = value.fget
+        if type(value) is types.FunctionType:
+            space = value.__globals__
+            name = str(space.get("__name__"))
+            if "grading.referee" in name and space is not vars(sys.modules.get(name, types)):
+                told.append(value)
+print(told)
+"""
+    result = runner.run(
+        notebook("import asyncio\nclass Mine: pass", SEARCH, "assert Mine()", search),
+        roles={0: "instructor", 2: "check"},
+    )
+    assert tell(result) == "[]"
+
+
+@pytest.mark.parametrize("ask", ["gc.get_objects()", "gc.get_referrers(int)"])
+def test_the_collector_lists_nothing(runner: Runner, ask: str) -> None:
+    result = runner.run(notebook("import gc", ask, "assert given"), roles={2: "check"})
+    assert (result.cells[1].error_name, result.cells[1].error_message) == (
+        "RuntimeError",
+        f"{ask.partition('(')[0]} is refused while work is graded",
+    )
+    assert [suspicion.kind for suspicion in result.suspicions] == ["noted"]
 
 
 def test_this_python_shows_what_the_tests_rest_on() -> None:

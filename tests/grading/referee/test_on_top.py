@@ -17,7 +17,7 @@ def look():
         frame = FRAME
         while frame is not None:
             if "referee" in frame.f_globals.get("__name__", ""):
-                seen.append(frame.f_code.co_name)
+                seen.append(repr(frame))
             frame = frame.f_back
         yield
 
@@ -131,6 +131,16 @@ WAYS = {
     ),
     "an object in place of a module": ("", "sys.modules['odd'] = Odd()"),
     "an answer of an odd class": ("", "def answer(): return Odd()"),
+    "a slot of a class": (
+        "slot",
+        "from fractions import Fraction\n"
+        "slot = property(lambda self: back('slot') or 1, lambda self, value: None)\n"
+        "def answer():\n    Fraction._numerator = slot\n    return Fraction(1) + 0",
+    ),
+    "a module's attribute that is made when it is asked for": (
+        "",
+        "def answer():\n    math.__getattr__ = Last('getattr')\n    del math.isclose\n    return 1",
+    ),
     "a name that an instructor's cell is made to leave": (
         "left",
         "def answer():\n    ran.append('left')\n"
@@ -147,7 +157,10 @@ def answer(): return 1
 def feed(): yield 1
 """
 AGAIN = "import string\nkept = Kept()\nclass Other(Kept): pass\nanswer()"
-CHECK = "assert answer() == 1\nassert isinstance(kept, Kept)\nassert kept.method()"
+CHECK = (
+    "assert answer() == 1\nassert isinstance(kept, Kept)\nassert kept.method()\n"
+    "assert math.isclose(1, 1)"
+)
 
 
 @pytest.mark.parametrize("way", WAYS)

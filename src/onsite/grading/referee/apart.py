@@ -3,18 +3,39 @@
 A run's student may change every module and every built-in function that it can get hold of. What
 the referee is made of must not notice, so the run's end of it consists of private copies of a few
 modules. They use C functions and each other, and are in no `sys.modules`.
+
+Nor are there any classes in them. `object.__subclasses__()` lists every class that was ever made,
+and a class leads to its methods, these to their module, and whoever replaces one of them is called
+by the referee. So what is a class in the source becomes functions here, and an object of it a plain
+namespace that has them as its attributes; an exception becomes a built-in one that nothing else
+raises.
 """
 
 from __future__ import annotations
 
+import ast
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from types import CodeType, SimpleNamespace
+from types import CodeType, MethodType, SimpleNamespace
 from typing import Any
 
 _FOLDER = Path(__file__).parent
+#: Which built-in exceptions stand for the ones that the modules define.
+_ERRORS = {
+    "NoiseError": BytesWarning,
+    "NotPlainError": ImportWarning,
+    "UnsureError": PendingDeprecationWarning,
+}
+#: How an object comes about, of what functions of the module.
+_FACTORY = """
+def {name}(*arguments, **options):
+    self = _Namespace()
+    self.__dict__.update({{name: _Method(function, self) for name, function in ({methods})}})
+    self.__dict__.pop("__init__")(*arguments, **options)
+    return self
+"""
 
 
 def load_apart(names: Sequence[str]) -> dict[str, Any]:
@@ -43,6 +64,9 @@ def load_apart(names: Sequence[str]) -> dict[str, Any]:
             "__name__": f"{__package__}.{name}",
             "__file__": str(_FOLDER / f"{name}.py"),
             "__builtins__": own,
+            "_Namespace": SimpleNamespace,
+            "_Method": MethodType,
+            "_errors": _ERRORS,
         }
         exec(_code(name), namespace)  # noqa: S102 - this package's own code
         loaded[name] = namespace
@@ -53,4 +77,26 @@ def load_apart(names: Sequence[str]) -> dict[str, Any]:
 @cache
 def _code(name: str) -> CodeType:
     path = _FOLDER / f"{name}.py"
-    return compile(path.read_text(), str(path), "exec")
+    tree = ast.parse(path.read_text())
+    tree.body = [made for node in tree.body for made in _without_class(node)]
+    return compile(ast.fix_missing_locations(tree), str(path), "exec")
+
+
+def _without_class(node: ast.stmt) -> Iterator[ast.stmt]:
+    """A statement of a module, or what stands for it if it is a class."""
+    if not isinstance(node, ast.ClassDef):
+        yield node
+        return
+    if node.bases:
+        yield from ast.parse(f"{node.name} = _errors[{node.name!r}]").body
+        return
+    pairs = ""
+    for method in node.body:
+        if isinstance(method, ast.FunctionDef):
+            if method.name.endswith("__") and method.name != "__init__":
+                raise TypeError(f"{node.name}.{method.name} would not be found in a namespace")
+            place = f"_{node.name}_{method.name}"
+            pairs += f"({method.name!r}, {place}), "
+            method.name = place
+            yield method
+    yield from ast.parse(_FACTORY.format(name=node.name, methods=pairs)).body

@@ -15,7 +15,7 @@ import _signal  # type: ignore[import-not-found]
 import sys
 import threading
 from _thread import RLock, get_ident
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from gc import disable, enable, isenabled
 from itertools import islice
@@ -24,8 +24,7 @@ from os import _exit, getpid, read, write
 from types import CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
-from onsite.grading.referee.bind import lines
-from onsite.grading.referee.constants import GIVEN, MARK, fill
+from onsite.grading.referee.constants import GIVEN, MARK, fill, placeholders
 from onsite.grading.referee.doubts import doubts, hidden
 from onsite.grading.referee.kinds import is_a, is_texts, mro_of, namespace_of, text_in
 from onsite.grading.referee.line import Line, Message, NoiseError
@@ -83,6 +82,7 @@ class Referee:
         builtins: the built-in functions as they were, by name.
         owners, seal: see there.
         libraries: see `Watch`.
+        lines: of each function of naked.py and witnesses.py, where it speaks to the referee.
         bind: makes the witnesses of the cell at a place.
         secret: the audit event that means the referee.
     """
@@ -96,6 +96,7 @@ class Referee:
         owners: Owners,
         seal: Seal,
         libraries: tuple[str, ...],
+        lines: Mapping[str, frozenset[int]],
         bind: Callable[[int], dict[bytes, Any]],
         secret: str,
     ) -> None:
@@ -123,7 +124,7 @@ class Referee:
         self._task: Message = {"do": ""}
         self._kept: dict[str, Any] = {}
         self._modules = 0  # how many were loaded when the cell began
-        self._comparisons: dict[int, list[dict[str, Any]]] = {}
+        self._comparisons: dict[int, Any] = {}  # of each cell
         self._answers: dict[tuple[int, int, str], bool] = {}
         self._reached: set[tuple[int, int, bool]] = set()
         self._raised = ""  # the name of what the cell has raised
@@ -139,7 +140,8 @@ class Referee:
         self.rules = frozenset(self._watch.rules)
         self.looking = self._watch.looking
         self._operators = dict(_OPERATORS)
-        # Where those functions speak, by the ids of their code.
+        # Where functions speak, by their names, and by the ids of their code.
+        self._speaks = lines
         self._lines: dict[int, frozenset[int]] = {}
         self._actions: dict[str, Callable[..., None]] = {
             "turn": self._turn,
@@ -164,7 +166,7 @@ class Referee:
 
     def begin(self, functions: dict[str, Any]) -> None:
         """Listen to the functions of naked.py, and let some of them stand in for what they wrap."""
-        self._listen_to("naked", functions.values())
+        self._listen_to(functions.values())
         self._operators |= {"in": functions["within"], "not in": functions["without"]}
         self._constants |= {
             MARK + b"operators." + name.encode(): function
@@ -184,11 +186,11 @@ class Referee:
         # others together, so it is taken while the run waits for its first cell.
         self._seal.put_back()
 
-    def _listen_to(self, file: str, functions: Iterable[Any]) -> None:
+    def _listen_to(self, functions: Iterable[Any]) -> None:
         for function in functions:
             code = self._watch.code_of(function)
             self._owners.own_code(code)
-            self._lines[id(code)] = lines(file)[function.__name__]
+            self._lines[id(code)] = self._speaks[function.__name__]
 
     def hear(self, box: list[Any], _: int) -> int:
         """Judge an audit event, in naked.py's `hook`, which is what the interpreter calls.
@@ -213,7 +215,7 @@ class Referee:
                 self._watch.variables[get_ident()] = variables[0]
             self._hear(event, arguments, box)
         except UnsureError as unsure:
-            box[1] = unsure.frame
+            (box[1],) = unsure.args
             return 1
         except BaseException as error:
             error.__traceback__ = error.__context__ = error.__cause__ = None
@@ -240,7 +242,7 @@ class Referee:
         try:
             if not spoken:
                 self._traced |= event in ("sys.monitoring.register_callback",)
-                self._watch(event, arguments)
+                self._watch.judge(event, arguments)
             elif not self._is_said(arguments):
                 self._watch.report("breach", "onsite", "somebody else spoke to the referee")
                 raise RuntimeError("this is for the referee alone")
@@ -299,13 +301,26 @@ class Referee:
         self._make_ready(task)
         self._comparisons[task["cell"]] = task["comparisons"]
         witnesses = self._bind(task["cell"])
-        self._listen_to("witnesses", witnesses.values())
-        constants = _Constants(self._kept, self._absent, self._constants | witnesses)
-        code = fill(_code(task["code"]), constants)
+        self._listen_to(witnesses.values())
+        code = _code(task["code"])
+        given = {key: self._given(key) for key in placeholders(code, GIVEN)}
+        code = fill(code, self._constants | witnesses | given)
         self._owners.own_code(code)
         box[:] = ["instructor", FunctionType(code, self._namespace)]
         self._watch.checking = task["do"] == "check"
         self._modules = len(sys.modules)
+
+    def _given(self, placeholder: bytes) -> Any:
+        """What one of the instructor's names has when the cell begins."""
+        name, _, attribute = placeholder.removeprefix(GIVEN).decode().partition(".")
+        try:
+            value = self._kept[name]
+            return getattr(value, attribute) if attribute else value
+        except (KeyError, AttributeError) as error:
+            # Neither may lead here: not what is raised, nor what raises it.
+            kind = AttributeError if attribute else NameError
+            said = str(error) if attribute else f"name {name!r} is not defined"
+            return partial(self._absent, kind(said))
 
     def _make_ready(self, task: Message) -> None:
         """Undo what the student's code has changed of what an instructor's cell rests on."""
@@ -426,6 +441,7 @@ class Referee:
         before = _set_signal(number, plain)
         if before is self._on_signal:
             before = self._handlers.get(number)
+        self._displaced.append(self._handlers.get(number))
         if callable(handler):
             self._handlers[number] = handler
         box[:] = [before]
@@ -613,28 +629,6 @@ def _lines_of(trace: Any) -> list[list[Any]]:
         for each in (trace if type(trace) is list else ())
         if type(each) is list and len(each) == 3 and type(each[0]) is int
     ]
-
-
-class _Constants(dict[bytes, Any]):
-    """What takes the place of a cell's placeholders; `kept` is what instructor's cells defined."""
-
-    def __init__(self, kept: dict[str, Any], absent: Any, known: dict[bytes, Any]) -> None:
-        super().__init__(known)
-        self._kept = kept
-        self._absent = absent
-
-    def __missing__(self, key: bytes) -> Any:
-        if not key.startswith(GIVEN):
-            raise KeyError(key)
-        name, _, attribute = key.removeprefix(GIVEN).decode().partition(".")
-        try:
-            value = self._kept[name]
-            return getattr(value, attribute) if attribute else value
-        except (KeyError, AttributeError) as error:
-            # Neither may lead here: not what is raised, nor what raises it.
-            kind = AttributeError if attribute else NameError
-            said = str(error) if attribute else f"name {name!r} is not defined"
-            return partial(self._absent, kind(said))
 
 
 def _code(text: str) -> CodeType:

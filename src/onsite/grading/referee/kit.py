@@ -19,14 +19,16 @@ from typing import Any
 from onsite.grading.referee.apart import load_apart
 from onsite.grading.referee.constants import MARK
 from onsite.grading.referee.seal import snapshot
+from onsite.grading.referee.template import lines, template
 
+_FILES = ("naked", "witnesses")
 _APART = (
     "constants", "bind", "calls", "opaque", "kinds", "plain", "line", "owners", "watch", "seal",
     "doubts", "inside",
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Kit:
     """Private copies of the referee's modules, and what of Python was as it should be.
 
@@ -56,6 +58,7 @@ class Kit:
         """
         inside, line = self.apart["inside"], self.apart["line"]
         owners, bind = self.apart["owners"], self.apart["bind"]["bind"]
+        witnesses = template("witnesses")
         opaque, nothing = self.apart["opaque"]["opaque"], self.apart["opaque"]["NOTHING"]
         key = os.read(descriptor, line["KEY_BYTES"])
         objects = {
@@ -83,7 +86,8 @@ class Kit:
             owners["Owners"](self.trusted),
             self.seal,
             self.libraries,
-            lambda cell: bind("witnesses", {**objects, "cell": cell}),
+            {name: at for file in _FILES for name, at in lines(file).items()},
+            lambda cell: bind(witnesses, {**objects, "cell": cell}),
             objects["secret"],
         )
         ears = {
@@ -97,7 +101,7 @@ class Kit:
         }
         functions = {
             name.removeprefix(MARK).decode(): function
-            for name, function in bind("naked", objects | ears).items()
+            for name, function in bind(template("naked"), objects | ears).items()
         }
         referee.begin(functions)
         sys.addaudithook(functions["hook"])
@@ -109,9 +113,9 @@ class Kit:
 def make_kit() -> Kit:
     """The kit, made when all that runs import has been imported, and before any of them."""
     apart = load_apart(_APART)
-    for file in ("naked", "witnesses"):
-        apart["bind"]["template"](file)
-        apart["bind"]["lines"](file)
+    for file in _FILES:  # what is asked for once is kept
+        template(file)
+        lines(file)
     own = {name: value for name, value in vars(builtins).items() if name != "_"}
     modules, classes = snapshot()
     trusted = frozenset(map(id, _classes(object)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
 from onsite.grading.referee.kinds import (
@@ -109,12 +109,12 @@ def _attributes_of(value: Any, kind: type) -> list[Any]:
     for ancestor in mro_of(kind):
         space = namespace_of(ancestor)
         for member in space.values():
-            if type(member) is _SLOT and ancestor is not BaseException:
+            if type(member) is MemberDescriptorType and ancestor is not BaseException:
                 try:
                     parts.append(member.__get__(value))
                 except AttributeError:
                     continue
-        plain &= is_texts(space) and type(space.get("__dict__", _DICT)) is _GETSET
+        plain &= is_texts(space) and type(space.get("__dict__", _DICT)) is GetSetDescriptorType
     if plain:
         try:
             own = _attributes(value, "__dict__")
@@ -125,13 +125,7 @@ def _attributes_of(value: Any, kind: type) -> list[Any]:
     return parts
 
 
-class _Slotted:
-    __slots__ = ("slot",)
-
-
-_SLOT = type(_Slotted.slot)  # type: ignore[attr-defined]
 _DICT = type.__dict__["__dict__"]
-_GETSET = type(_DICT)
 _CONTENTS: dict[int, Callable[[Any], list[Any]]] = by_id({
     list: lambda value: [*list.__iter__(value)],
     tuple: lambda value: [*tuple.__iter__(value)],

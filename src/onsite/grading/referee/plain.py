@@ -46,6 +46,9 @@ _ATOMS: dict[int, Callable[[Any], Any]] = by_id({
     date: lambda value: {"date": value.isoformat()},
     timedelta: lambda value: {"timedelta": [value.days, value.seconds, value.microseconds]},
 })  # fmt: skip
+_numerator = Fraction.__dict__["_numerator"].__get__
+_denominator = Fraction.__dict__["_denominator"].__get__
+_number = UUID.__dict__["int"].__get__
 _SEQUENCES = ids((list, tuple, set, frozenset))
 
 
@@ -112,13 +115,14 @@ class _Encoder:
                 ]
             }
         if kind is Fraction:
-            # Slots of a class that is written in Python: whatever somebody put there.
-            top, bottom = value._numerator, value._denominator
+            # Slots of a class that is written in Python: whatever somebody put there. The class
+            # may by now have something else of these names, which would be called.
+            top, bottom = _numerator(value), _denominator(value)
             if type(top) is not int or type(bottom) is not int or bottom < 1:
                 raise NotPlainError
             return {"Fraction": [self.encode(top, depth), self.encode(bottom, depth)]}
         if kind is UUID:
-            number = value.int
+            number = _number(value)
             if type(number) is not int or not 0 <= number < 1 << 128:
                 raise NotPlainError
             return {"UUID": hex(number)}

@@ -29,8 +29,8 @@ from types import (
 )
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from onsite.grading.referee.bind import REFEREE
 from onsite.grading.referee.calls import witness_calls
+from onsite.grading.referee.constants import REFEREE
 from onsite.grading.referee.kinds import by_id, ids, is_a, text_in
 from onsite.grading.referee.opaque import NOTHING
 from onsite.grading.referee.owners import Owners
@@ -107,11 +107,7 @@ _R = TypeVar("_R")
 
 
 class UnsureError(BaseException):
-    """An event cannot be judged without the variables of `frame`."""
-
-    def __init__(self, frame: FrameType) -> None:
-        super().__init__()
-        self.frame = frame
+    """An event cannot be judged without the variables of a frame, which is the argument."""
 
 
 def _looks(
@@ -195,7 +191,7 @@ class Watch:
         self.report("breach", event, "in the middle of the referee's work")
         raise RuntimeError(f"{event} is refused here")
 
-    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def judge(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Judge an event.
 
         Raises:
@@ -270,12 +266,11 @@ class Watch:
         return False
 
     def _list_objects(self, event: str, *_: object) -> bool:
+        # The referee's own objects are among them, whenever it is.
         if not self._by_student():
             return False
-        if self.checking or not get_freeze_count():
-            self.report("breach", event)
-            return True
-        return False
+        self.report("breach" if self.checking or not get_freeze_count() else "noted", event)
+        return True
 
     def _referents(self, event: str, objects: tuple[Any, ...], *_: object) -> bool:
         if not self._by_student():
