@@ -289,6 +289,41 @@ def test_the_collector_lists_nothing(runner: Runner, ask: str) -> None:
     assert [suspicion.kind for suspicion in result.suspicions] == ["noted"]
 
 
+#: What a process that the run has forked tries to find the referee in its memory by.
+IN_A_COPY = {
+    "the collector": "gc.unfreeze(); return gc.get_objects()",
+    "memory": "return ctypes.string_at(id(said), 16)",
+    "memory as a file": "return open('/proc/self/mem', 'rb')",
+    "the code of what refuses": "return refuses.__code__",
+    "an event": "return sys.addaudithook(print) or refuses.__code__",
+}
+
+
+@pytest.mark.parametrize("way", IN_A_COPY)
+def test_a_copy_of_the_run_finds_nothing(runner: Runner, way: str) -> None:
+    search = f"""
+import ctypes, gc, os, stat, sys
+def sockets():
+    return sum(stat.S_ISSOCK(os.stat(f"/proc/self/fd/{{fd}}").st_mode)
+               for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{{fd}}"))
+def find():
+    {IN_A_COPY[way]}
+here, there = os.pipe()
+before = sockets()
+if not (child := os.fork()):
+    try: said = b""; find(); said = b"found"
+    except RuntimeError as error: said = str(error).encode()
+    os.write(there, b"%d %s" % (sockets() - before, said))
+    os._exit(0)
+os.waitpid(child, 0)
+print(os.read(here, 1000).decode())
+"""
+    result = runner.run(notebook("def refuses(): pass", search), roles={0: "instructor"})
+    closed, _, said = tell(result).partition(" ")
+    assert closed == "-1"
+    assert said.endswith("is refused while work is graded")
+
+
 def test_this_python_shows_what_the_tests_rest_on() -> None:
     """From 3.13 on a frame's variables can be written; before, only what is in them."""
     variable = 1

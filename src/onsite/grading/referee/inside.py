@@ -20,14 +20,15 @@ from functools import partial
 from gc import disable, enable, isenabled
 from itertools import islice
 from marshal import loads
-from os import _exit, getpid, read, write
+from os import _exit, getpid, read, register_at_fork, write
+from os import close as _close
 from types import CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 from onsite.grading.referee.constants import GIVEN, MARK, fill, placeholders
 from onsite.grading.referee.doubts import doubts, hidden
 from onsite.grading.referee.kinds import is_a, is_texts, mro_of, namespace_of, text_in
-from onsite.grading.referee.line import Line, Message, NoiseError
+from onsite.grading.referee.line import KEY_BYTES, Line, Message, NoiseError
 from onsite.grading.referee.owners import SCALAR_IDS, Owners
 from onsite.grading.referee.plain import (
     COMPARISONS,
@@ -180,6 +181,7 @@ class Referee:
         _signal.__dict__["getsignal"] = functions["get_signal"]
         _imp.__dict__["create_builtin"] = functions["create_builtin"]
         _set_signal(_signal.SIGINT, functions["interrupt"])
+        register_at_fork(after_in_child=self._let_go)
         self._watch.entry = functions["hook"].__globals__
         self._seal.accept_builtins()
         # To look at something copies the page that it is on. The first look takes longer than all
@@ -232,9 +234,7 @@ class Referee:
             self._hear_while_busy(event, arguments)
             return
         if getpid() != self._owner:
-            if not spoken:
-                return
-            self._in_a_copy(arguments)
+            self._in_a_copy(spoken, arguments)
         collects = isenabled()
         if collects:  # what the collector calls would run on top of this
             disable()
@@ -576,8 +576,21 @@ class Referee:
 
     # --- the line
 
-    def _in_a_copy(self, arguments: tuple[Any, ...]) -> None:
-        """In a process that the run forked: it has no say."""
+    def _let_go(self) -> None:
+        """In a process that was just forked: what is there of the referee is worth nothing."""
+        _close(self._descriptor)
+        self._line, self._lock = Line(bytes(KEY_BYTES), near=False), RLock()
+        self._busy.clear()
+        self.looking.clear()
+
+    def _in_a_copy(self, spoken: bool, arguments: tuple[Any, ...]) -> None:
+        """In a process that the run forked: it has no say, and nobody is told of what it does.
+
+        It may have come about in another way than by `os.fork`, so the line may still be there.
+        """
+        self._watch.checking = True
+        if not spoken:
+            return
         word = arguments[0] if arguments else None
         if type(word) is not str or word in ("turn", "ended"):
             _exit(0)
@@ -593,6 +606,8 @@ class Referee:
             return self._receive()
 
     def _send(self, message: Message) -> None:
+        if getpid() != self._owner:
+            return
         with self._lock:
             data = self._line.frame(message)
             try:
