@@ -289,6 +289,37 @@ def test_the_collector_lists_nothing(runner: Runner, ask: str) -> None:
     assert [suspicion.kind for suspicion in result.suspicions] == ["noted"]
 
 
+def test_a_stack_that_is_full_leads_nowhere(runner: Runner) -> None:
+    search = """
+def names(error):
+    found, trace = set(), error.__traceback__
+    while trace:
+        frame = trace.tb_frame
+        while frame:
+            found.add(str(frame.f_globals.get("__name__")))
+            frame = frame.f_back
+        trace = trace.tb_next
+    return found
+
+errors = []
+def deep(left):
+    if left: return deep(left - 1)
+    try: refuses.__code__
+    except BaseException as error: errors.append(error)
+
+limit = sys.getrecursionlimit()
+sys.setrecursionlimit(len(below()) + 150)
+for depth in range(150):
+    try: deep(depth)
+    except BaseException as error: errors.append(error)
+sys.setrecursionlimit(limit)
+kinds = {type(error).__name__ for error in errors}
+print(sorted(kinds), [name for name in set().union(*map(names, errors)) if "referee" in name])
+"""
+    result = runner.run(notebook("def refuses(): pass", SEARCH, search), roles={0: "instructor"})
+    assert tell(result) == "['RecursionError', 'RuntimeError'] []"
+
+
 #: What a process that the run has forked tries to find the referee in its memory by.
 IN_A_COPY = {
     "the collector": "gc.unfreeze(); return gc.get_objects()",

@@ -197,34 +197,35 @@ class Referee:
     def hear(self, box: list[Any], _: int) -> int:
         """Judge an audit event, in naked.py's `hook`, which is what the interpreter calls.
 
-        Nothing is raised here, since a traceback has the frames that it went through, and a frame
-        of this file leads everywhere. Whoever gets hold of it finds no more than the error.
+        What is raised here is for that alone, since a traceback has the frames that it went
+        through, and a frame of this file leads everywhere. Whoever gets hold of the box finds no
+        more than what has happened.
 
         Args:
-            box: the event and its arguments; when they are heard once more also the variables of
-                the frame that was asked for, which the caller keeps. Afterwards what is to be
-                raised, if anything, what is to be let go of, and the signals that came meanwhile.
+            box: the event; its arguments, or afterwards what is to be let go of; when it is heard
+                once more the variables of the frame that was asked for, which the caller keeps;
+                and room for the signals that come meanwhile.
 
         Returns:
             1 if the variables of a frame have to be known to judge it, which is in the box then.
+
+        Raises:
+            RuntimeError, AssertionError, KeyboardInterrupt: it is refused, or not believed.
         """
         if not self._watch.is_by_hook():
             return 0  # somebody has got hold of the key to this
-        event, arguments, *variables = box
-        box[:] = [None, None]
+        event, arguments, variables, _, _ = box
+        box[1] = box[2] = None
+        me = get_ident()
         try:
-            if variables:
-                self._watch.variables[get_ident()] = variables[0]
+            if variables is not None:
+                self._watch.variables[me] = variables
             self._hear(event, arguments, box)
         except UnsureError as unsure:
             (box[1],) = unsure.args
             return 1
-        except BaseException as error:
-            error.__traceback__ = error.__context__ = error.__cause__ = None
-            box[0] = error
         finally:
-            if variables:
-                del self._watch.variables[get_ident()]
+            self._watch.variables.pop(me, None)
         return 0
 
     def _hear(self, event: str, arguments: tuple[Any, ...], box: list[Any]) -> None:
@@ -259,8 +260,8 @@ class Referee:
         if self._displaced:
             box[1] = [*self._displaced]
             self._displaced.clear()
-        if me == self._main:
-            box += self._waiting
+        if me == self._main and (self._waiting or self._interrupted):
+            box[3] = (*self._waiting,)
             self._waiting.clear()
             if self._interrupted and self._running:
                 self._interrupted = False

@@ -44,15 +44,21 @@ def hook(event: str, arguments: Any) -> None:
     """
     if event not in events or (event in rules and looks(thread()) > nothing):
         return
-    box: list[Any] = [event, arguments]
-    while hear(box) > nothing:
-        # To look at a frame's variables lets go of what an earlier look has kept, up to 3.12, and
-        # that may run code of the student's: here it may.
-        box = [event, arguments, [*box[1].f_locals.items()]]
-    for signal in box[2:]:
+    box: list[Any] = [event, arguments, None, (), None]
+    try:
+        while hear(box) > nothing:
+            # To look at a frame's variables lets go of what an earlier look has kept, up to 3.12,
+            # and that may run code of the student's: here it may.
+            box = [event, arguments, [*box[1].f_locals.items()], (), None]
+    except anything as error:
+        # Its traceback leads to the referee. Nothing is called before it is gone, since whatever
+        # is called may be interrupted.
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+        box[4] = error
+    for signal in box[3]:
         again(signal)
-    if box[0] is not None:
-        raise box.pop(0)
+    if box[4] is not None:
+        raise box.pop()
 
 
 def build_class(body: Any, name: str, *bases: Any, **more: Any) -> Any:

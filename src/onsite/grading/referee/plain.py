@@ -79,7 +79,7 @@ class _Encoder:
         if kind is str:
             self._weigh(len(value))
             # A lone surrogate cannot cross as UTF-8.
-            return {"str": value.encode("utf-8", "surrogatepass").hex()} if _odd(value) else value
+            return {"str": [*map(ord, value)]} if _odd(value) else value
         if kind is int:
             self._weigh(int.bit_length(value) >> 2)
         elif kind is bytes or kind is bytearray:
@@ -212,7 +212,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "int": lambda text: int(text, 16),
     "float": float.fromhex,
     "complex": lambda parts: complex(*map(float.fromhex, parts)),
-    "str": lambda text: bytes.fromhex(text).decode("utf-8", "surrogatepass"),
+    "str": lambda points: "".join(map(chr, points)),
     "bytes": bytes.fromhex,
     "bytearray": bytearray.fromhex,
     "range": lambda parts: range(*parts),
