@@ -12,12 +12,13 @@ from __future__ import annotations
 import _imp
 import _operator
 import _signal  # type: ignore[import-not-found]
+import gc
 import sys
 import threading
 from _thread import RLock, get_ident
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from gc import disable, enable, isenabled
+from gc import disable
 from itertools import islice
 from marshal import loads
 from os import _exit, getpid, read, register_at_fork, write
@@ -134,6 +135,7 @@ class Referee:
         self._handlers: dict[int, Any] = {}
         self._on_signal: Any = None
         self._traced = False
+        self._collects = True
         self._touched = True  # a cell has run behind which the seal was not looked at
         self._watch = Watch(owners, libraries, self._tell)
         #: The events that there are rules for, and the threads in which the referee itself causes
@@ -154,6 +156,8 @@ class Referee:
             "get_signal": self._get_signal,
             "on_signal": self._hand_on_signal,
             "create_builtin": self._create_builtin,
+            "collect": self._pretend_to_collect,
+            "collects": self._pretends_to_collect,
             "is_instance": self._is_instance,
         }
         self._evidence: dict[str, Callable[..., None]] = {
@@ -180,6 +184,11 @@ class Referee:
         _signal.__dict__["signal"] = functions["set_signal"]
         _signal.__dict__["getsignal"] = functions["get_signal"]
         _imp.__dict__["create_builtin"] = functions["create_builtin"]
+        gc.__dict__["enable"] = functions["enable_collector"]
+        gc.__dict__["disable"] = functions["disable_collector"]
+        gc.__dict__["isenabled"] = functions["is_collector_enabled"]
+        disable()
+        self._seal.forget("gc")
         _set_signal(_signal.SIGINT, functions["interrupt"])
         register_at_fork(after_in_child=self._let_go)
         self._watch.entry = functions["hook"].__globals__
@@ -236,9 +245,6 @@ class Referee:
             return
         if getpid() != self._owner:
             self._in_a_copy(spoken, arguments)
-        collects = isenabled()
-        if collects:  # what the collector calls would run on top of this
-            disable()
         self._busy.add(me)
         try:
             if not spoken:
@@ -247,7 +253,7 @@ class Referee:
             elif not self._is_said(arguments):
                 self._watch.report("breach", "onsite", "somebody else spoke to the referee")
                 raise RuntimeError("this is for the referee alone")
-            elif arguments[0] in _OF_SIGNALS and self._watch.interrupts(_FOLDER):
+            elif arguments[0] in _OF_SIGNALS and self._is_at_work():
                 self._hear_while_busy(event, arguments)
                 return
             else:
@@ -255,17 +261,20 @@ class Referee:
                 (self._actions.get(word) or self._evidence[word])(*more)
         finally:
             self._busy.discard(me)
-            if collects:
-                enable()
         if self._displaced:
             box[1] = [*self._displaced]
             self._displaced.clear()
         if me == self._main and (self._waiting or self._interrupted):
-            box[3] = (*self._waiting,)
-            self._waiting.clear()
+            # Handlers must not run on top of a witness, whose variables they might see.
+            if not self._watch.is_own_doing() or (spoken and arguments[0] == "ended"):
+                box[3] = (*self._waiting,)
+                self._waiting.clear()
             if self._interrupted and self._running:
                 self._interrupted = False
                 raise KeyboardInterrupt
+
+    def _is_at_work(self) -> bool:
+        return self._watch.interrupts(_FOLDER, self._speaks["hook"])
 
     def _is_said(self, arguments: tuple[Any, ...]) -> bool:
         """Whether what means the referee comes from where it may come from."""
@@ -463,6 +472,12 @@ class Referee:
             self._watch.report("breach", "_imp.create_builtin", repr(name)[:80])
             raise ImportError(f"{name} is there already")
         box[:] = [_create_builtin(SimpleNamespace(name=name))]
+
+    def _pretend_to_collect(self, enabled: bool) -> None:
+        self._collects = enabled
+
+    def _pretends_to_collect(self, box: list[Any]) -> None:
+        box.append(self._collects)
 
     # --- evidence
 

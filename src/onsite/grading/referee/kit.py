@@ -98,6 +98,7 @@ class Kit:
             "rules": referee.rules,
             "thread": _thread.get_ident,
             "again": _thread.interrupt_main,
+            "collect": gc.collect,
         }
         functions = {
             name.removeprefix(MARK).decode(): function

@@ -33,6 +33,7 @@ events: Any = None
 rules: Any = None
 thread: Any = None
 again: Any = None
+collect: Any = None
 subclass: Any = None
 
 
@@ -55,10 +56,13 @@ def hook(event: str, arguments: Any) -> None:
         # is called may be interrupted.
         error.__traceback__ = error.__context__ = error.__cause__ = None
         box[4] = error
-    for signal in box[3]:
-        again(signal)
-    if box[4] is not None:
-        raise box.pop()
+    try:
+        if box[4] is not None:
+            raise box.pop()
+    finally:
+        # Handlers run on top of this, when there is nothing left that they could change.
+        for signal in box[3]:
+            again(signal)
 
 
 def build_class(body: Any, name: str, *bases: Any, **more: Any) -> Any:
@@ -107,6 +111,23 @@ def create_builtin(spec: Any) -> Any:
     return box.pop()
 
 
+def enable_collector() -> None:
+    """`gc.enable`: what the collector calls might look back at the referee, so it is pretended."""
+    audit(secret, "collect", True)
+
+
+def disable_collector() -> None:
+    """`gc.disable`."""
+    audit(secret, "collect", False)
+
+
+def is_collector_enabled() -> Any:
+    """`gc.isenabled`."""
+    box: list[Any] = []
+    audit(secret, "collects", box)
+    return box.pop()
+
+
 def is_instance(value: Any, kind: Any) -> bool:
     """What an instructor's `isinstance` is: it goes by the object's type alone.
 
@@ -151,6 +172,8 @@ async def turn(box: list[Any]) -> Any:
 def main(loop: Any) -> None:
     """Take turns until the run is over."""
     while True:
+        if is_collector_enabled():
+            collect()  # what it would have done while the cell ran
         loop = wait(loop)
         box: list[Any] = []
         audit(secret, "turn", box)

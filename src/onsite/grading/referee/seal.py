@@ -130,6 +130,10 @@ class Seal:
                 self._modules[name] = module, dict(vars(module))
                 self._classes[name] = dict(_classes(name, vars(module)))
 
+    def forget(self, name: str) -> None:
+        """Take a module for one that nobody has seen: the run's own start has changed it."""
+        self._modules.pop(name, None)
+
     def add_class(self, kind: Any) -> None:
         """Seal the methods of an instructor's class."""
         put = partial(type.__setattr__, kind)

@@ -422,11 +422,26 @@ class Watch:
         return frame.f_lasti in calls
 
     @_looks
-    def interrupts(self, folder: str) -> bool:
-        """Whether what caused the event, a handler of signals, runs on top of code in `folder`."""
+    def is_own_doing(self) -> bool:
+        """Whether a function of the referee's that stands on the stack has caused the event."""
+        frame = self._caller()
+        return frame is not None and frame.f_code.co_filename == REFEREE
+
+    @_looks
+    def interrupts(self, folder: str, handing_on: Collection[int]) -> bool:
+        """Whether what caused the event, a handler of signals, must not run yet.
+
+        That is on top of code in `folder`, and of the functions that stand on the stack for the
+        referee, except at the lines of the hook that hand a signal on.
+        """
         frame = self._caller()
         below = None if frame is None else frame.f_back
-        return below is not None and below.f_code.co_filename.startswith(folder)
+        if below is None:
+            return False
+        if below.f_globals is self.entry and below.f_lineno in handing_on:
+            return False
+        name = below.f_code.co_filename
+        return name == REFEREE or name.startswith(folder)
 
     @_looks
     def is_class_statement(self, body: object) -> bool:

@@ -5,7 +5,8 @@ the referee under a name of that cell's. What has to be evaluated in the run is 
 not in the referee, so that no frame of the referee is on the stack of the code under test.
 
 A witness lets go of what it was given before it returns. What goes with its frame goes when the
-caller is the topmost frame and seems to be calling a witness (see calls.py).
+caller is the topmost frame and seems to be calling a witness (see calls.py). What it returns is in
+no variable meanwhile, since whoever is let go of may write those, from Python 3.13 on.
 """
 
 from __future__ import annotations
@@ -67,9 +68,10 @@ def compare(number: int, operands: Any) -> Any:
     box: Any = [number, operands]
     audit(secret, "compare", cell, box)
     chain, answer = box
-    answer = evaluate(chain, answer)
-    box = chain = operands = None
-    return answer
+    try:
+        return evaluate(chain, answer)
+    finally:
+        box = chain = operands = None
 
 
 def guard(what: str, operate: Any, operands: Any) -> Any:
@@ -84,9 +86,10 @@ def guard(what: str, operate: Any, operands: Any) -> Any:
     box: Any = [what, operands]
     audit(secret, "guard", cell, box)
     (chain,) = box
-    answer = evaluate(chain, None)
-    box = chain = operands = each = part = None
-    return answer
+    try:
+        return evaluate(chain, None)
+    finally:
+        box = chain = operands = each = part = None
 
 
 def leaf(value: Any) -> bool:
@@ -94,9 +97,10 @@ def leaf(value: Any) -> bool:
     if value is True or value is False:
         return value
     audit(secret, "leaf", cell, value)
-    answer: bool = true(value)
-    value = None
-    return answer
+    try:
+        return true(value)  # type: ignore[no-any-return]
+    finally:
+        value = None
 
 
 def truth(number: int, held: bool) -> bool:
@@ -110,9 +114,10 @@ def failed(number: int, values: Any) -> Any:
     box: list[Any] = [number]
     audit(secret, "failed", cell, box)
     make = box.pop()
-    error = failure() if make is None else failure(make(*values))
-    values = None
-    return error
+    try:
+        return failure() if make is None else failure(make(*values))
+    finally:
+        values = None
 
 
 def failed_saying(number: int, message: Any) -> Any:
