@@ -320,6 +320,93 @@ print(sorted(kinds), [name for name in set().union(*map(names, errors)) if "refe
     assert tell(result) == "['RecursionError', 'RuntimeError'] []"
 
 
+#: What Python calls on top of whatever runs just then; `answer` has it called all the time.
+ASIDE = {
+    "a finalizer": """
+import gc
+class Last:
+    def __init__(self): self.me = self
+    def __del__(self): aside(); going and Last()
+def answer(number):
+    gc.enable(); gc.set_threshold(1)
+    Last()
+    return number
+""",
+    "a weak reference's callback": """
+import gc, weakref
+class Last:
+    def __init__(self): self.me = self
+def begin(_=None):
+    kept.append(weakref.ref(last := Last(), begin if going else None))
+    aside()
+kept = []
+def answer(number):
+    gc.enable(); gc.set_threshold(1)
+    begin()
+    return number
+""",
+    "a handler": """
+import signal
+signal.signal(signal.SIGALRM, lambda *_: aside())
+def answer(number):
+    signal.setitimer(signal.ITIMER_REAL, 2e-4)
+    return number
+""",
+}
+
+
+@pytest.mark.parametrize("way", ASIDE)
+def test_nothing_is_called_on_top_of_what_asks(runner: Runner, way: str) -> None:
+    record = """
+calls, going = 0, True
+def aside():
+    global calls
+    calls += 1
+    for frame in map(repr, below()):
+        if "referee/" in frame: told.append("the referee")
+        if "<referee>" in frame: told.append(frame.rpartition(" ")[2].rstrip(">"))
+"""
+    result = runner.run(
+        notebook(
+            *("given = 1", SEARCH, record, ASIDE[way]),
+            "for n in range(300):\n    assert answer(n) == n\n    assert sorted([n, 1]) != [n]",
+            "going = False\nprint(calls > 0, {*told} - {'main', 'turn', 'hook', 'on_signal'})",
+        ),
+        roles={0: "instructor", 4: "check"},
+        exercises=frozenset({"answer"}),
+    )
+    assert tell(result) == "True set()"
+
+
+def test_what_a_witness_lets_go_of_does_not_change_its_answer(runner: Runner) -> None:
+    answer = """
+class Eight(int):
+    def __del__(self):
+        for frame in below():
+            if "<referee>" in repr(frame):
+                for name in ("answer", "found", "value", "held"): frame.f_locals[name] = True
+def answer(): return Eight(8)
+"""
+    result = runner.run(
+        notebook("given = 1", SEARCH, answer, "assert answer() == 7"),
+        roles={0: "instructor", 3: "check"},
+        exercises=frozenset({"answer"}),
+    )
+    assert result.cells[-1].error_name == "AssertionError"
+
+
+def test_the_collector_seems_to_be_on_and_collects_between_cells(runner: Runner) -> None:
+    cells = [
+        "import gc, weakref\nclass Ring: pass\ndef ring():\n    a = Ring()\n    a.me = a\n"
+        "    return weakref.ref(a)\nprint(gc.isenabled())\ngone = ring()",
+        "print(gone() is None)\ngc.disable()\nprint(gc.isenabled())\nkept = ring()",
+        "print(kept() is not None)\ngc.enable()\nprint(gc.isenabled(), gc.collect() > 0)",
+    ]
+    result = runner.run(notebook(*cells))
+    said = ["".join(cell.outputs[0]["text"]).split() for cell in result.cells]
+    assert said == [["True"], ["True", "False"], ["True", "True", "True"]]
+
+
 #: What a process that the run has forked tries to find the referee in its memory by.
 IN_A_COPY = {
     "the collector": "gc.unfreeze(); return gc.get_objects()",
