@@ -15,7 +15,7 @@ import threading
 import traceback
 from typing import Any, NoReturn
 
-from onsite.grading.shell import NotebookShell, text_of
+from onsite.grading.shell import NotebookShell, own_part, text_of
 from onsite.grading.wire import Message, encode
 
 #: An error's name, its text, and the lines it came by: number, function and text of each.
@@ -116,7 +116,7 @@ def describe(error: BaseException | None) -> Said:
     try:
         own = [
             [frame.lineno or 0, frame.name, frame.line or ""]
-            for frame in traceback.extract_tb(error.__traceback__)
+            for frame in traceback.extract_tb(own_part(error.__traceback__))
             if frame.filename.startswith("<ipython-input")
         ]
     except Exception:  # whatever a cell has made of tracebacks

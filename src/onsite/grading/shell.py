@@ -109,7 +109,7 @@ class NotebookShell(InteractiveShell):
             one = todo.pop()
             if one is not None and id(one) not in seen:
                 seen.add(id(one))
-                one.__traceback__ = _own_part(one.__traceback__)
+                one.__traceback__ = own_part(one.__traceback__)
                 todo += [one.__cause__, one.__context__]
         if exc_tuple is not None and error is not None:
             exc_tuple = (exc_tuple[0], error, error.__traceback__)
@@ -133,13 +133,15 @@ class NotebookShell(InteractiveShell):
         """There is no screen: figures are inline, and any other event loop is ignored."""
 
 
-def _own_part(trace: TracebackType | None) -> TracebackType | None:
-    """A traceback without the frames of instructor's cells."""
+def own_part(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames of instructor's cells, and of the referee.
+
+    Their code is read by nobody, not here either.
+    """
     kept = []
     while trace is not None:
-        frame = trace.tb_frame
-        code = frame.f_code
-        if not code.co_filename.startswith(_INSTRUCTORS):
+        file = repr(trace.tb_frame).partition("file '")[2]
+        if not file.startswith(_INSTRUCTORS):
             kept.append(trace)
         trace = trace.tb_next
     for each in reversed(kept):

@@ -192,6 +192,7 @@ class Referee:
         _set_signal(_signal.SIGINT, functions["interrupt"])
         register_at_fork(after_in_child=self._let_go)
         self._watch.entry = functions["hook"].__globals__
+        self._watch.hook = self._watch.code_of(functions["hook"])
         self._seal.accept_builtins()
         # To look at something copies the page that it is on. The first look takes longer than all
         # others together, so it is taken while the run waits for its first cell.
@@ -399,7 +400,10 @@ class Referee:
         if task["do"] != "student":
             self._displaced.append(self._namespace.get("__builtins__"))
             self._namespace["__builtins__"] = self._students_builtins
-            if task["do"] == "instructor":
+            whole = task["do"] == "check" or (task["cell"], task["last"], True) in self._reached
+            if not whole and not self._raised and not name:
+                self._watch.tell("breach", "somebody has run something instead of a cell", "")
+            if whole and task["do"] == "instructor":
                 self._seal.learn(task["modules"])
                 self._seal.add(task["modules"])
                 self._seal.accept()
@@ -414,13 +418,16 @@ class Referee:
                     if is_a(module, ModuleType):
                         for value in [*_names_in(module).values()]:
                             self._owners.own_class(value)
-            else:
+            elif whole:
                 changed = self._seal.put_back()
                 for each in changed:
                     self._watch.tell("patched", each, "", "while a check ran")
             for bound in task["binds"]:
-                self._displaced.append(self._kept.get(bound))
-                self._kept[bound] = self._namespace.get(bound)
+                value = self._namespace.get(bound)
+                # Of a cell that did not get to its end, a value may be anybody's.
+                if whole or self._owns(value):
+                    self._displaced.append(self._kept.get(bound))
+                    self._kept[bound] = value
         self._send(
             {
                 "say": "ended",
@@ -433,6 +440,11 @@ class Referee:
                 "patched": changed,
             }
         )
+
+    def _owns(self, value: object) -> bool:
+        """Whether it is a function or a class that is the instructor's for certain."""
+        code = self._watch.code_of(value) if type(value) is FunctionType else None
+        return id(code) in self._owners.codes or self._owners.is_instructors(value)
 
     def _own(self, body: FunctionType, value: object) -> None:
         if self._watch.is_class_statement(body):  # and nobody has changed what it has made
@@ -596,6 +608,7 @@ class Referee:
         """In a process that was just forked: what is there of the referee is worth nothing."""
         _close(self._descriptor)
         self._line, self._lock = Line(bytes(KEY_BYTES), near=False), RLock()
+        self._watch.hook = None  # its keys lead to nothing any more
         self._busy.clear()
         self.looking.clear()
 

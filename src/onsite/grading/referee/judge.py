@@ -128,6 +128,7 @@ class Judge:
             "do": role,
             "cell": index,
             "code": marshal.dumps(program.code).hex(),
+            "last": len(program.assertions) - 1,
             "comparisons": [comparison.open for comparison in program.comparisons],
             "binds": sorted(program.binds),
             "keeps": self._keeps,

@@ -155,6 +155,8 @@ class Watch:
         #: The global names of the hook, which no other function has: what called it is what an
         #: event is about. To ask a frame for its code is an event itself; for these, it is not.
         self.entry: dict[str, Any] | None = None
+        #: Its code, which nobody may read: it has the keys to the referee (see opaque.py).
+        self.hook: Any = None
         self.rules: dict[str, Callable[..., bool]] = {
             "object.__getattr__": self._attribute,
             "object.__setattr__": self._change,
@@ -220,7 +222,9 @@ class Watch:
             return False
         if name in _CODE_NAMES:
             code = self.code_of(owner)
-            if id(code) not in self._owners.codes or self._may_read(owner, name):
+            if id(code) not in self._owners.codes:
+                return False
+            if code is not self.hook and self._may_read(owner, name):
                 return False
             self.report("breach", event, f"{name} of the instructor's code")
             return True
