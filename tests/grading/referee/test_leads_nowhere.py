@@ -321,42 +321,30 @@ print(sorted(kinds), [name for name in set().union(*map(names, errors)) if "refe
     assert tell(result) == "['RecursionError', 'RuntimeError'] []"
 
 
-def test_a_cell_is_not_replaced_on_its_way(runner: Runner) -> None:
-    """A thread waits at the frame from which cells are run, and puts another one in its place."""
-    swap = """
-import threading
-(frame,) = (frame for frame in below() if "code main" in repr(frame))
+@pytest.mark.parametrize("end", ["future.cancel()", "future.cancel(); raise KeyError"])
+def test_a_helper_is_not_replaced_by_its_cell_not_being_run(runner: Runner, end: str) -> None:
+    lazy = f"""
+class Lazy(asyncio.SelectorEventLoop):
+    def run_until_complete(self, future):
+        if asyncio.iscoroutine(future):
+            return super().run_until_complete(future)
+        self.__class__ = asyncio.SelectorEventLoop
+        {end}
 
-def fake():
-    told.append("replaced")
-    globals()["verify"] = print if len(told) % 2 else lambda answer: True
-    if END: raise KeyError
-
-def swap():
-    sys.setswitchinterval(1e-6)
-    while going:
-        box = frame.f_locals.get("box")
-        if box and box[0] == "instructor" and "check" not in repr(box[1]):
-            box[1] = fake
-
-thread = threading.Thread(target=swap)
-thread.start()
+def verify(answer): return True
+asyncio.get_running_loop().__class__ = Lazy
 """
-    helper = "def verify(answer): return answer == 4711"
-    for end in ("False", "True"):
-        cells = [helper, "assert verify(answer()), 'no'"] * 5
-        result = runner.run(
-            notebook(
-                *("import math", SEARCH, "def answer(): return 1", f"END, going = {end}, True"),
-                *(swap, *cells, "going = False\nthread.join()"),
-            ),
-            roles={
-                0: "instructor",
-                **{n: "check" if n % 2 == 0 else "instructor" for n in range(5, 15)},
-            },
-            exercises=frozenset({"answer"}),
-        )
-        assert all(cell.error_name for cell in result.cells[6:15:2])
+    result = runner.run(
+        notebook(
+            *("import math", SEARCH, lazy, "def verify(answer): return answer == 4711"),
+            "assert verify(1), 'no'",
+        ),
+        roles={0: "instructor", 3: "instructor", 4: "check"},
+    )
+    assert result.cells[-1].error_name in ("NotProvedError", "NameError")
+    assert {suspicion.kind for suspicion in result.suspicions} == (
+        {"breach"} if "raise" not in end else set()
+    )
 
 
 #: What Python calls on top of whatever runs just then; `answer` has it called all the time.
