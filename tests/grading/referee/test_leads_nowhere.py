@@ -347,6 +347,36 @@ asyncio.get_running_loop().__class__ = Lazy
     )
 
 
+def test_helpers_of_a_cell_that_fails_are_its_own(runner: Runner) -> None:
+    """What it has come by is the cell's, and nothing else that has its names."""
+    helpers = (
+        "from __future__ import annotations\nfrom __future__ import division\n"
+        "from collections import Counter\ndef before(x): return x == 1\n"
+        "assert answer() == 2, 'no'\ndef after(x): return x == 1"
+    )
+    student = "def answer(): return 1\ndef after(x): return True\nCounter = before = after"
+    result = runner.run(
+        notebook(
+            "import math",
+            student,
+            helpers,
+            student,
+            "assert before(1)\nassert Counter()",
+            "assert not before(2)",
+            "assert Counter('a')['a'] == answer()",
+            "assert after(2)",
+        ),
+        roles={0: "instructor", **dict.fromkeys((2, 4, 5, 6, 7), "check")},
+        exercises=frozenset({"answer"}),
+    )
+    assert [cell.error_name for cell in result.cells[4:]] == [
+        "AssertionError",
+        "",
+        "",
+        "NameError",
+    ]
+
+
 #: What Python calls on top of whatever runs just then; `answer` has it called all the time.
 ASIDE = {
     "a finalizer": """

@@ -166,6 +166,7 @@ class Referee:
             "leaf": self._leaf,
             "truth": self._truth,
             "failed": self._failed,
+            "defined": self._keep,
             "result": self._take_result,
         }
 
@@ -400,7 +401,7 @@ class Referee:
         if task["do"] != "student":
             self._displaced.append(self._namespace.get("__builtins__"))
             self._namespace["__builtins__"] = self._students_builtins
-            whole = task["do"] == "check" or (task["cell"], task["last"], True) in self._reached
+            whole = (task["cell"], task["last"], True) in self._reached
             if not whole and not self._raised and not name:
                 self._watch.tell("breach", "somebody has run something instead of a cell", "")
             if whole and task["do"] == "instructor":
@@ -418,16 +419,13 @@ class Referee:
                     if is_a(module, ModuleType):
                         for value in [*_names_in(module).values()]:
                             self._owners.own_class(value)
-            elif whole:
+            elif task["do"] == "check":
                 changed = self._seal.put_back()
                 for each in changed:
                     self._watch.tell("patched", each, "", "while a check ran")
-            for bound in task["binds"]:
-                value = self._namespace.get(bound)
-                # Of a cell that did not get to its end, a value may be anybody's.
-                if whole or self._owns(value):
-                    self._displaced.append(self._kept.get(bound))
-                    self._kept[bound] = value
+            # Of a cell that did not get to its end, what is not told of may be anybody's.
+            for bound in task["binds"] if whole else ():
+                self._keep(task["cell"], bound, self._namespace.get(bound))
         self._send(
             {
                 "say": "ended",
@@ -441,10 +439,9 @@ class Referee:
             }
         )
 
-    def _owns(self, value: object) -> bool:
-        """Whether it is a function or a class that is the instructor's for certain."""
-        code = self._watch.code_of(value) if type(value) is FunctionType else None
-        return id(code) in self._owners.codes or self._owners.is_instructors(value)
+    def _keep(self, _cell: int, name: str, value: object) -> None:
+        self._displaced.append(self._kept.get(name))
+        self._kept[name] = value
 
     def _own(self, body: FunctionType, value: object) -> None:
         if self._watch.is_class_statement(body):  # and nobody has changed what it has made

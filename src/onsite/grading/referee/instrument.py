@@ -159,20 +159,25 @@ def set_globally(source: str) -> frozenset[str]:
 def defined_by(source: str) -> frozenset[tuple[str, bool]]:
     """What a cell defines or imports at its top level: the name, and whether it is a module."""
     text = plain_python(source)
-    found: set[tuple[str, bool]] = set()
-    for node in () if text is None else _parse(text, "<cell>").body:
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                found.add((node.name, False))
-            case ast.ImportFrom():
-                found |= {(alias.asname or alias.name, False) for alias in node.names}
-            case ast.Import():
-                found |= {
-                    (alias.asname or alias.name, True)
-                    for alias in node.names
-                    if alias.asname or "." not in alias.name
-                }
-    return frozenset(found)
+    body = [] if text is None else _parse(text, "<cell>").body
+    return frozenset(each for node in body for each in _defined(node))
+
+
+def _defined(node: ast.stmt) -> list[tuple[str, bool]]:
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return [(node.name, False)]
+        case ast.ImportFrom(module="__future__"):
+            return []
+        case ast.ImportFrom():
+            return [(alias.asname or alias.name, False) for alias in node.names]
+        case ast.Import():
+            return [
+                (alias.asname or alias.name, True)
+                for alias in node.names
+                if alias.asname or "." not in alias.name
+            ]
+    return []
 
 
 @lru_cache(maxsize=500)
@@ -203,10 +208,9 @@ def instrument(
     given = frozenset(each for each in given if each[0] not in local)
     writer = _Writer(name, own | local, given, check=canaries is not None)
     tree = writer.rewrite(tree, quiet=source.rstrip().endswith(";"))
-    if canaries is None:
-        writer.add_end(tree)
-    else:
+    if canaries is not None:
         writer.add_canaries(tree, canaries)
+    writer.add_end(tree)
     return Program(
         _compile(tree, name),
         tuple(writer.assertions),
@@ -258,6 +262,12 @@ class _Writer(ast.NodeTransformer):
             # Partial credit rests on comparisons as an assertion does.
             self._in_test = self._check and node is credit
             body.append(self.visit(node))
+            # A helper is what the cell itself says, when it has just defined it.
+            body += [
+                ast.Expr(_call("defined", ast.Constant(name), ast.Name(name, ast.Load())))
+                for name, _ in _defined(node)
+                if name != "*"
+            ]
         self._in_test = False
         tree.body = body
         if credit is not None:

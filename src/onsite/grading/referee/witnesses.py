@@ -109,6 +109,11 @@ def truth(number: int, held: bool) -> bool:
     return held
 
 
+def defined(name: str, value: Any) -> None:
+    """A function, class or module that the cell has just given a name."""
+    audit(secret, "defined", cell, name, value)
+
+
 def failed(number: int, values: Any) -> Any:
     """The exception of an assertion that does not hold; the referee has its message."""
     box: list[Any] = [number]
