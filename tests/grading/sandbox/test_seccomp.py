@@ -204,11 +204,11 @@ def test_the_other_way_into_the_kernel_ends_the_caller(anybody: Runner | Ordinar
     source = """
     import ctypes, mmap, os
     code = bytes.fromhex("b814000000cd80c3")  # mov eax, 20 (getpid); int 0x80; ret
-    if (pid := os.fork()) == 0:
-        page = mmap.mmap(-1, 4096, prot=7)
-        page.write(code)
-        at = ctypes.addressof(ctypes.c_char.from_buffer(page))
-        ctypes.CFUNCTYPE(ctypes.c_int)(at)()
+    page = mmap.mmap(-1, 4096, prot=7)
+    page.write(code)
+    call = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
+    if (pid := os.fork()) == 0:  # in which memory is nobody's to look at
+        call()
         os._exit(0)
     print(os.waitpid(pid, 0)[1])
     """
