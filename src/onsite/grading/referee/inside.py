@@ -18,7 +18,7 @@ import threading
 from _thread import RLock, get_ident
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from gc import disable
+from gc import DEBUG_SAVEALL, disable, set_debug
 from itertools import islice
 from marshal import loads
 from os import _exit, getpid, read, register_at_fork, write
@@ -29,7 +29,7 @@ from typing import Any
 from onsite.grading.referee.constants import GIVEN, MARK, fill, placeholders
 from onsite.grading.referee.doubts import doubts, hidden
 from onsite.grading.referee.kinds import is_a, is_texts, mro_of, namespace_of, text_in
-from onsite.grading.referee.line import KEY_BYTES, Line, Message, NoiseError
+from onsite.grading.referee.line import Line, Message, NoiseError
 from onsite.grading.referee.owners import SCALAR_IDS, Owners
 from onsite.grading.referee.plain import (
     COMPARISONS,
@@ -83,7 +83,7 @@ class Referee:
         namespace: the notebook's global names.
         builtins: the built-in functions as they were, by name.
         owners, seal: see there.
-        libraries: see `Watch`.
+        libraries, tracers: see `Watch`.
         lines: of each function of naked.py and witnesses.py, where it speaks to the referee.
         bind: makes the witnesses of the cell at a place.
         secret: the audit event that means the referee.
@@ -98,6 +98,7 @@ class Referee:
         owners: Owners,
         seal: Seal,
         libraries: tuple[str, ...],
+        tracers: tuple[CodeType, ...],
         lines: Mapping[str, frozenset[int]],
         bind: Callable[[int], dict[bytes, Any]],
         secret: str,
@@ -137,7 +138,7 @@ class Referee:
         self._traced = False
         self._collects = True
         self._touched = True  # a cell has run behind which the seal was not looked at
-        self._watch = Watch(owners, libraries, self._tell)
+        self._watch = Watch(owners, libraries, self._tell, tracers)
         #: The events that there are rules for, and the threads in which the referee itself causes
         #: some, of which `hear` need not be told.
         self.rules = frozenset(self._watch.rules)
@@ -158,6 +159,7 @@ class Referee:
             "create_builtin": self._create_builtin,
             "collect": self._pretend_to_collect,
             "collects": self._pretends_to_collect,
+            "debug": self._set_debug,
             "is_instance": self._is_instance,
         }
         self._evidence: dict[str, Callable[..., None]] = {
@@ -188,6 +190,7 @@ class Referee:
         gc.__dict__["enable"] = functions["enable_collector"]
         gc.__dict__["disable"] = functions["disable_collector"]
         gc.__dict__["isenabled"] = functions["is_collector_enabled"]
+        gc.__dict__["set_debug"] = functions["set_debug"]
         disable()
         self._seal.forget("gc")
         _set_signal(_signal.SIGINT, functions["interrupt"])
@@ -310,6 +313,8 @@ class Referee:
             self._touched = True
             box[:] = [task["do"], task.get("source")]
             return
+        # First, since a thread may set trace functions meanwhile.
+        self._watch.checking = task["do"] == "check"
         self._make_ready(task)
         self._comparisons[task["cell"]] = task["comparisons"]
         witnesses = self._bind(task["cell"])
@@ -319,7 +324,6 @@ class Referee:
         code = fill(code, self._constants | witnesses | given)
         self._owners.own_code(code)
         box[:] = ["instructor", FunctionType(code, self._namespace)]
-        self._watch.checking = task["do"] == "check"
         self._modules = len(sys.modules)
 
     def _given(self, placeholder: bytes) -> Any:
@@ -488,6 +492,10 @@ class Referee:
     def _pretends_to_collect(self, box: list[Any]) -> None:
         box.append(self._collects)
 
+    def _set_debug(self, flags: Any) -> None:
+        # What is kept as garbage may be the referee's.
+        set_debug(_exact(flags) & ~DEBUG_SAVEALL)
+
     # --- evidence
 
     def _compare(self, cell: int, box: list[Any]) -> None:
@@ -604,7 +612,8 @@ class Referee:
     def _let_go(self) -> None:
         """In a process that was just forked: what is there of the referee is worth nothing."""
         _close(self._descriptor)
-        self._line, self._lock = Line(bytes(KEY_BYTES), near=False), RLock()
+        self._line.forget()
+        self._lock = RLock()
         self._watch.hook = None  # its keys lead to nothing any more
         self._busy.clear()
         self.looking.clear()
@@ -657,9 +666,9 @@ class Referee:
 
 
 def _exact(number: Any) -> int:
-    """A signal's number, without what a class of the student's has made of it."""
+    """A signal's number or a flag, without what a class of the student's has made of it."""
     if not is_a(number, int):
-        raise TypeError("the number of a signal is an int")
+        raise TypeError("this has to be an int")
     return int.__int__(number)
 
 

@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
-from types import CoroutineType
+from types import CodeType, CoroutineType
 from typing import Any
 
 from onsite.grading.referee.apart import load_apart
 from onsite.grading.referee.constants import MARK
 from onsite.grading.referee.seal import snapshot
 from onsite.grading.referee.template import lines, template
+from onsite.stage import Stage
 
 _FILES = ("naked", "witnesses")
 _APART = (
@@ -38,6 +39,7 @@ class Kit:
         trusted: ids of the classes that exist; the student's are yet to come.
         seal: a `Seal` on what is loaded.
         libraries: where the modules lie that are not the student's.
+        tracers: code of theirs that sets trace functions in checks.
     """
 
     apart: Mapping[str, Any]
@@ -45,6 +47,7 @@ class Kit:
     trusted: frozenset[int]
     seal: Any
     libraries: tuple[str, ...]
+    tracers: tuple[CodeType, ...]
 
     def begin(
         self, descriptor: int, namespace: dict[str, Any], seen: Mapping[str, Any]
@@ -86,6 +89,7 @@ class Kit:
             owners["Owners"](self.trusted),
             self.seal,
             self.libraries,
+            self.tracers,
             {name: at for file in _FILES for name, at in lines(file).items()},
             lambda cell: bind(witnesses, {**objects, "cell": cell}),
             objects["secret"],
@@ -120,7 +124,8 @@ def make_kit() -> Kit:
     own = {name: value for name, value in vars(builtins).items() if name != "_"}
     modules, classes = snapshot()
     trusted = frozenset(map(id, _classes(object)))
-    return Kit(apart, own, trusted, apart["seal"]["Seal"](modules, classes), _libraries())
+    seal = apart["seal"]["Seal"](modules, classes)
+    return Kit(apart, own, trusted, seal, _libraries(), (Stage._act.__code__,))
 
 
 def _libraries() -> tuple[str, ...]:

@@ -61,6 +61,10 @@ class _Cipher:
         self._key = blake2b(direction, key=key, digest_size=32).digest()
         self._number = 0
 
+    def forget(self) -> None:
+        """Have no key any more."""
+        self._key = bytes(KEY_BYTES)
+
     def turn(self) -> tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]:
         """Of the next frame: what enciphers and deciphers it, and what authenticates it."""
         number = self._number.to_bytes(8, "big")
@@ -91,6 +95,11 @@ class Line:
         encipher, sign = self._out.turn()
         hidden = encipher(text)
         return len(hidden).to_bytes(_LENGTH_BYTES, "big") + sign(hidden) + hidden
+
+    def forget(self) -> None:
+        """Be worth nothing from now on, to whoever finds this."""
+        self._out.forget()
+        self._in.forget()
 
     def missing(self) -> int:
         """How many bytes at least complete the next message."""

@@ -128,6 +128,11 @@ def is_collector_enabled() -> Any:
     return box.pop()
 
 
+def set_debug(flags: Any) -> None:
+    """`gc.set_debug`, without what keeps all garbage to be looked at."""
+    audit(secret, "debug", flags)
+
+
 def is_instance(value: Any, kind: Any) -> bool:
     """What an instructor's `isinstance` is: it goes by the object's type alone.
 

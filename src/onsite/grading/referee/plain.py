@@ -58,80 +58,75 @@ def encode(value: object) -> Any:
     Raises:
         NotPlainError: it is not plain.
     """
-    return _Encoder().encode(value, 0)
+    return _encode(value, 0, [0, 0])
 
 
-class _Encoder:
-    """One value on its way; counts what it holds."""
+def _encode(value: Any, depth: int, seen: list[int]) -> Any:
+    """`value` as JSON-able data; `seen` are the parts so far, and their size."""
+    kind = type(value)
+    seen[0] += 1
+    if seen[0] > MAX_PARTS or depth > MAX_DEPTH:
+        raise NotPlainError
+    if value is None or kind is bool:
+        return value
+    if kind is str:
+        _weigh(len(value), seen)
+        # A lone surrogate cannot cross as UTF-8.
+        return {"str": [*map(ord, value)]} if _odd(value) else value
+    if kind is int:
+        _weigh(int.bit_length(value) >> 2, seen)
+    elif kind is bytes or kind is bytearray:
+        _weigh(2 * len(value), seen)
+    elif kind is Decimal:
+        _weigh(len(str(value)), seen)
+    if (atom := _ATOMS.get(id(kind))) is not None:
+        return atom(value)
+    if id(kind) in _SEQUENCES:
+        return {kind.__name__: [_encode(item, depth + 1, seen) for item in value]}
+    if kind is dict:
+        pairs = [
+            [_encode(key, depth + 1, seen), _encode(item, depth + 1, seen)]
+            for key, item in value.items()
+        ]
+        return {"dict": pairs}
+    return _encode_rare(kind, value, depth, seen)
 
-    def __init__(self) -> None:
-        self.parts = 0
-        self.size = 0
 
-    def encode(self, value: Any, depth: int) -> Any:
-        """`value` as JSON-able data."""
-        kind = type(value)
-        self.parts += 1
-        if self.parts > MAX_PARTS or depth > MAX_DEPTH:
+def _encode_rare(kind: type, value: Any, depth: int, seen: list[int]) -> Any:
+    if kind is datetime or kind is time:
+        zone = value.tzinfo
+        if zone is None:
+            shift = None
+        elif type(zone) is timezone:
+            # For a time of day too: a fixed zone has the same offset always.
+            shift = zone.utcoffset(None)
+        else:
             raise NotPlainError
-        if value is None or kind is bool:
-            return value
-        if kind is str:
-            self._weigh(len(value))
-            # A lone surrogate cannot cross as UTF-8.
-            return {"str": [*map(ord, value)]} if _odd(value) else value
-        if kind is int:
-            self._weigh(int.bit_length(value) >> 2)
-        elif kind is bytes or kind is bytearray:
-            self._weigh(2 * len(value))
-        elif kind is Decimal:
-            self._weigh(len(str(value)))
-        if (atom := _ATOMS.get(id(kind))) is not None:
-            return atom(value)
-        if id(kind) in _SEQUENCES:
-            return {kind.__name__: [self.encode(item, depth + 1) for item in value]}
-        if kind is dict:
-            pairs = [
-                [self.encode(key, depth + 1), self.encode(item, depth + 1)]
-                for key, item in value.items()
+        return {
+            kind.__name__: [
+                value.replace(tzinfo=None).isoformat(),
+                None if shift is None else _ATOMS[id(timedelta)](shift)["timedelta"],
             ]
-            return {"dict": pairs}
-        return self._encode_rare(kind, value, depth)
-
-    def _encode_rare(self, kind: type, value: Any, depth: int) -> Any:
-        if kind is datetime or kind is time:
-            zone = value.tzinfo
-            if zone is None:
-                shift = None
-            elif type(zone) is timezone:
-                # For a time of day too: a fixed zone has the same offset always.
-                shift = zone.utcoffset(None)
-            else:
-                raise NotPlainError
-            return {
-                kind.__name__: [
-                    value.replace(tzinfo=None).isoformat(),
-                    None if shift is None else _ATOMS[id(timedelta)](shift)["timedelta"],
-                ]
-            }
-        if kind is Fraction:
-            # Slots of a class that is written in Python: whatever somebody put there. The class
-            # may by now have something else of these names, which would be called.
-            top, bottom = _numerator(value), _denominator(value)
-            if type(top) is not int or type(bottom) is not int or bottom < 1:
-                raise NotPlainError
-            return {"Fraction": [self.encode(top, depth), self.encode(bottom, depth)]}
-        if kind is UUID:
-            number = _number(value)
-            if type(number) is not int or not 0 <= number < 1 << 128:
-                raise NotPlainError
-            return {"UUID": hex(number)}
-        return self.encode(as_base(value), depth)
-
-    def _weigh(self, size: int) -> None:
-        self.size += size
-        if self.size > MAX_SIZE:
+        }
+    if kind is Fraction:
+        # Slots of a class that is written in Python: whatever somebody put there. The class
+        # may by now have something else of these names, which would be called.
+        top, bottom = _numerator(value), _denominator(value)
+        if type(top) is not int or type(bottom) is not int or bottom < 1:
             raise NotPlainError
+        return {"Fraction": [_encode(top, depth, seen), _encode(bottom, depth, seen)]}
+    if kind is UUID:
+        number = _number(value)
+        if type(number) is not int or not 0 <= number < 1 << 128:
+            raise NotPlainError
+        return {"UUID": hex(number)}
+    return _encode(as_base(value), depth, seen)
+
+
+def _weigh(size: int, seen: list[int]) -> None:
+    seen[1] += size
+    if seen[1] > MAX_SIZE:
+        raise NotPlainError
 
 
 def as_base(value: Any) -> Any:

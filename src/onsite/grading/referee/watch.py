@@ -136,12 +136,18 @@ class Watch:
         owners: whose code is whose.
         libraries: where modules of libraries lie, with a slash at the end.
         tell: sends a suspicion to the runner: kind, event, where, what.
+        tracers: code of libraries that may set a trace function while a check runs.
     """
 
     def __init__(
-        self, owners: Owners, libraries: Collection[str], tell: Callable[..., None]
+        self,
+        owners: Owners,
+        libraries: Collection[str],
+        tell: Callable[..., None],
+        tracers: Collection[CodeType],
     ) -> None:
         self._owners = owners
+        self._tracers = tracers
         self._libraries = (*libraries, "<frozen ")
         self._tell = tell
         self._told: dict[str, int] = {}
@@ -169,6 +175,7 @@ class Watch:
             "gc.get_referrers": self._list_objects,
             "gc.get_referents": self._referents,
             "code.__new__": self._made_code,
+            "marshal.load": self._made_code,
             "marshal.loads": self._made_code,
             "marshal.dumps": self._used_code,
             "function.__new__": self._used_code,
@@ -264,20 +271,20 @@ class Watch:
         return True
 
     def _always_refused(self, event: str, *_: object) -> bool:
-        if event == "sys.addaudithook" or self._by_student():
-            self.report("breach", event)
-            return True
-        return False
+        if event != "sys.addaudithook" and self._is_said_by_instructor(event):
+            return False
+        self.report("breach", event)
+        return True
 
     def _list_objects(self, event: str, *_: object) -> bool:
         # The referee's own objects are among them, whenever it is.
-        if not self._by_student():
+        if self._is_said_by_instructor(event):
             return False
         self.report("breach" if self.checking or not get_freeze_count() else "noted", event)
         return True
 
     def _referents(self, event: str, objects: tuple[Any, ...], *_: object) -> bool:
-        if not self._by_student():
+        if self._is_said_by_instructor(event):
             return False
         known = type(objects) is tuple
         if self.checking or not known or any(id(type(each)) in _INNER for each in objects):
@@ -338,7 +345,7 @@ class Watch:
         return self.checking
 
     def _trace(self, event: str, *_: object) -> bool:
-        if not self.checking or not self._by_student():
+        if not self.checking or self._is_said_by_instructor(event) or self._is_by_tracer():
             return False
         # When a trace function raises, which those of a Stage do, Python itself takes it away.
         if event != "sys.monitoring.register_callback" and (gettrace() or getprofile()):
@@ -395,7 +402,30 @@ class Watch:
         if not stack:
             return False
         name, _, _, ours = stack[-1]
-        return not ours and not self._is_library(name)
+        if directly:
+            return not ours and not self._is_library(name)
+        # A pool, a thread or a loop calls what it was given: nobody stands behind it.
+        return not ours or name == REFEREE
+
+    @_looks
+    def _is_said_by_instructor(self, event: str) -> bool:
+        """Whether an instructor's code has called what the event is named after, by that name.
+
+        What is written in C, as a finalizer or an iterator may be, is called by whatever code is at
+        work, and what is written in Python calls what it was given.
+        """
+        frame = self._caller()
+        if frame is None:
+            return False
+        code = frame.f_code
+        name = event.rpartition(".")[2]
+        return id(code) in self._owners.codes and name in code.co_names
+
+    @_looks
+    def _is_by_tracer(self) -> bool:
+        """Whether the event is caused by what may set a trace function."""
+        frame = self._caller()
+        return frame is not None and any(frame.f_code is each for each in self._tracers)
 
     def _by_instructor(self) -> bool:
         """Whether an instructor's cell did it, by itself or through a library."""
