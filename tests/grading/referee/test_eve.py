@@ -72,6 +72,29 @@ ATTACKS = {
         check="square(2)\nasync def main():\n    assert square(3) == 9\nplay(main, patience=1)",
         suspicion="breach",
     ),
+    **{
+        f"{answer} for {right}": Attack(
+            "import weakref\nclass Sly:\n"
+            "    def __eq__(self, other): return type(other) is not str\n"
+            f"sly = Sly()\ndef square(x): return {answer}",
+            check=f"from collections import Counter, deque\nassert {test}",
+        )
+        for answer, right, test in (
+            ("mock.ANY", "an object", "square(3) == Decision(True, 0.5)"),
+            ("mock.ANY", "an object, the other way round", "Decision(True, 0.5) == square(3)"),
+            ("weakref.proxy(sly)", "an object", "square(3) == Decision(True, 0.5)"),
+            ("[mock.ANY]", "a list", "square(3) == [Decision(True, 0.5)]"),
+            ("[mock.ANY]", "what is in it", "Decision(True, 0.5) in square(3)"),
+            ("{1: mock.ANY}", "a dict", "square(3) == {1: Decision(True, 0.5)}"),
+            ("mock.ANY", "a Counter", "square(3) == Counter('abc')"),
+            ("weakref.proxy(sly)", "a deque", "square(3) == deque([1, 2])"),
+        )
+    },
+    "a proxy for what is more than all": Attack(
+        "import weakref\nclass More:\n    def __gt__(self, other): return True\n"
+        "    __ge__ = __lt__ = __gt__\nmore = More()\ndef square(x): return weakref.proxy(more)",
+        check="assert 5 < square(3) < 10",
+    ),
 }
 
 
@@ -82,6 +105,44 @@ def test_an_attack_earns_nothing(runner: Runner, name: str) -> None:
     assert result.cells[-1].status != "ok", f"it passed: {result.suspicions}"
     if attack.suspicion:
         assert attack.suspicion in {suspicion.kind for suspicion in result.suspicions}
+
+
+#: What is true of honest objects, by the check's own words.
+HONEST = """
+from collections import Counter, OrderedDict, deque
+from pathlib import Path
+import numpy
+@dataclass(frozen=True)
+class Kept:
+    __slots__ = ("number", "at")
+    number: int
+    at: Path
+class Loose:
+    def __init__(self, text): self.text = text
+    def __eq__(self, other): return self.text.lower() == other.text.lower()
+assert same(Decision(True, 0.5)) == Decision(True, 0.5) != same(Decision(True, 1.0))
+assert same([Decision(True, 0.5), Path("a")]) == [Decision(True, 0.5), Path("a")]
+assert same(Kept(1, Path("a"))) == Kept(1, Path("a"))
+assert same(Loose("a")) == Loose("A")
+assert Path("a") in same([Path("b"), Path("a")])
+assert same(Counter("abc")) == Counter("bca")
+assert same(OrderedDict(a=1)) == OrderedDict(a=1)
+assert same(deque([1, 2])) == deque([1, 2])
+assert (same(numpy.array([1, 2])) == numpy.array([1, 2])).all()
+assert not (same(numpy.array([1, 2])) == numpy.array([3, 4])).any()
+called = mock.Mock()
+called(1, b=Decision(True, 0.5))
+assert called.mock_calls == [mock.call(1, b=Decision(True, 0.5))]
+ring = [Path("a")]
+ring.append(ring)
+assert same(ring) is ring
+"""
+
+
+def test_honest_objects_are_believed(runner: Runner) -> None:
+    result = run(runner, "def same(value): return value", check=HONEST)
+    assert result.cells[-1].status == "ok", result.cells[-1].traceback
+    assert not result.suspicions
 
 
 def test_the_referees_garbage_is_not_kept(runner: Runner) -> None:

@@ -2,7 +2,8 @@
 
 Objects of libraries may equal everything, as `unittest.mock.ANY` does, or hand a comparison on to
 an object of the student's, as proxies do. So one that equals plain data is asked about other plain
-data too, which differs in one place. It cannot tell which of them a check asked about.
+data too, which differs in one place. It cannot tell which of them a check asked about. Nor can one
+that is asked about an instructor's object, since that is imitated, with other attributes.
 
 Loaded apart (see apart.py); runs no code of the objects it looks at.
 """
@@ -10,16 +11,27 @@ Loaded apart (see apart.py); runs no code of the objects it looks at.
 from __future__ import annotations
 
 from _random import Random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from os import urandom
 from typing import Any
+
+from onsite.grading.referee.kinds import ids
 
 #: How many places of a large value are changed, each by itself.
 MOST = 48
 #: Of a small one some are changed more than once, so that few answers are right by chance.
 LEAST = 4
+#: How many places of what is no plain data are changed, how many there may be, and how deep down.
+MOST_ODD, ODD_PLACES, ODD_DEPTH = 8, 5_000, 20
 
+_KEYS = ids((str, int, bytes, bool, float, type(None)))
 _chance: Any = Random(int.from_bytes(urandom(8), "big"))
+
+
+def far_from(value: Any) -> Any:
+    """Something else of the same type, far off."""
+    return _other(value)
 
 
 def doubts(value: Any) -> list[Any]:
@@ -34,6 +46,19 @@ def doubts(value: Any) -> list[Any]:
     if len(places) > MOST:
         places = [places[int(_chance.random() * len(places))] for _ in range(MOST)]
     return [_changed(value, place) for place in places]
+
+
+def odd_doubts(value: Any, imitate: Callable[[Any], Any]) -> list[Any]:
+    """Values that differ in one place from a value that is no plain data.
+
+    Args:
+        value: anything.
+        imitate: makes of an object one of its class that equals no other; None if it cannot.
+    """
+    places = [*islice(_odd_places(value, 0), ODD_PLACES)]
+    if len(places) > MOST_ODD:
+        places = [places[int(_chance.random() * len(places))] for _ in range(MOST_ODD)]
+    return [_changed(value, place, lambda part: _odd_other(part, imitate)) for place in places]
 
 
 def hidden(one: Any, among: list[Any]) -> list[Any]:
@@ -57,15 +82,40 @@ def _places(value: Any) -> Iterator[tuple[Any, ...]]:
         yield ()
 
 
-def _changed(value: Any, place: tuple[Any, ...]) -> Any:
+def _odd_places(value: Any, depth: int) -> Iterator[tuple[Any, ...]]:
+    kind = type(value)
+    if depth == ODD_DEPTH:
+        yield ()
+    elif (kind is list or kind is tuple) and value:
+        for index, part in enumerate(value):
+            for place in _odd_places(part, depth + 1):
+                yield (index, *place)
+    elif kind is dict and value and all(id(type(key)) in _KEYS for key in value):
+        for key, part in value.items():
+            for place in _odd_places(part, depth + 1):
+                yield (key, *place)
+    else:
+        yield ()
+
+
+def _changed(value: Any, place: tuple[Any, ...], other: Callable[[Any], Any] | None = None) -> Any:
     if not place:
-        return _other(value)
+        return (other or _other)(value)
     first, *rest = place
     if type(value) is dict:
-        return {**value, first: _changed(value[first], tuple(rest))}
+        return {**value, first: _changed(value[first], tuple(rest), other)}
     made = [*value]
-    made[first] = _changed(made[first], tuple(rest))
+    made[first] = _changed(made[first], tuple(rest), other)
     return made if type(value) is list else tuple(made)
+
+
+def _odd_other(value: Any, imitate: Callable[[Any], Any]) -> Any:
+    """Something else, without asking what may be the student's for its hash."""
+    kind = type(value)
+    if kind is set or kind is frozenset:
+        return kind((urandom(6).hex(),))
+    made = imitate(value)
+    return _other(value) if made is None else made
 
 
 def _other(value: Any) -> Any:

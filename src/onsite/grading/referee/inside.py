@@ -27,7 +27,7 @@ from types import CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 from onsite.grading.referee.constants import GIVEN, MARK, fill, placeholders
-from onsite.grading.referee.doubts import doubts, hidden
+from onsite.grading.referee.doubts import doubts, far_from, hidden, odd_doubts
 from onsite.grading.referee.kinds import is_a, is_texts, mro_of, namespace_of, text_in
 from onsite.grading.referee.line import Line, Message, NoiseError
 from onsite.grading.referee.owners import SCALAR_IDS, Owners
@@ -547,9 +547,34 @@ class Referee:
         for place, each in enumerate(operators):
             left, right = operands[place], operands[place + 1]
             operate, last = self._operators[each], place == len(operators) - 1
-            others = [(True, None, operate, *other) for other in _doubts(each, left, right)]
+            others = [(True, None, operate, *other) for other in self._doubts(each, left, right)]
             chain.append((*hidden((False, last, operate, left, right), others),))
         return (*chain,)
+
+    def _doubts(self, operator: str, left: Any, right: Any) -> list[tuple[Any, Any]]:
+        """Operands for which the comparison must not hold, if an object might say what it likes."""
+        if operator not in ("==", "in"):
+            return []
+        plain = _is_plain(left), _is_plain(right)
+        if plain == (True, False):
+            others = doubts(left) if operator == "==" else doubts(left)[:1]
+            return [(other, right) for other in others]
+        if plain == (False, True):
+            return [(left, other) for other in (doubts(right) if operator == "==" else doubts([]))]
+        if plain == (True, True):
+            return []
+        # Neither is plain. What a library's object says of one of the instructor's proves nothing
+        # if it says it of an imitation as well.
+        strange = [self._owners.has_stranger(operand) for operand in (left, right)]
+        made: list[tuple[Any, Any]] = []
+        if strange[0] and operator == "==":
+            made += [(left, other) for other in odd_doubts(right, self._imitate)]
+        if strange[1]:
+            made += [(other, right) for other in odd_doubts(left, self._imitate)]
+        return made
+
+    def _imitate(self, value: Any) -> Any:
+        return self._owners.imitate(value, far_from)
 
     def _refuse_to_vouch(self, operands: Any, operators: str) -> None:
         found = [self._owners.decides_itself(operand, COMPARISONS) for operand in operands]
@@ -685,19 +710,6 @@ def _code(text: str) -> CodeType:
     """Code that the runner has compiled, and nobody else can have sent."""
     code: CodeType = loads(bytes.fromhex(text))  # noqa: S302
     return code
-
-
-def _doubts(operator: str, left: Any, right: Any) -> list[tuple[Any, Any]]:
-    """Operands for which the comparison must not hold, if one of the two is plain data."""
-    if operator not in ("==", "in"):
-        return []
-    plain = _is_plain(left), _is_plain(right)
-    if plain == (True, False):
-        others = doubts(left) if operator == "==" else doubts(left)[:1]
-        return [(other, right) for other in others]
-    if plain == (False, True):
-        return [(left, other) for other in (doubts(right) if operator == "==" else doubts([]))]
-    return []
 
 
 def _is_plain(value: Any) -> bool:

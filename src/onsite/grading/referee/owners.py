@@ -5,10 +5,11 @@ Loaded apart (see apart.py); runs no code of the objects it looks at.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from types import CodeType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
+from weakref import CallableProxyType, ProxyType
 
 from onsite.grading.referee.kinds import (
     by_id,
@@ -80,6 +81,8 @@ class Owners:
                 continue
             if name := self.defines(kind, names):
                 return name
+            if id(kind) in _PROXIES:  # whose object decides, cannot be found out
+                return text_in(_name(kind))
             # A library's object is not looked into: it may be connected with everything.
             parts = _contents(one, kind)
             if parts is None and id(kind) in self._classes:
@@ -88,6 +91,53 @@ class Owners:
                 left -= len(parts)
                 todo += parts[:_SEARCHED]
         return ""
+
+    def has_stranger(self, value: object) -> bool:
+        """Whether `value` is, or has in it, an object of a library's that says what it equals."""
+        left = _SEARCHED
+        todo: list[Any] = [value]
+        while todo and left > 0:
+            one = todo.pop()
+            kind = type(one)
+            if id(kind) in SCALAR_IDS:
+                continue
+            parts = _contents(one, kind)
+            if parts is None and id(kind) in self._classes:
+                parts = _attributes_of(one, kind)
+            if parts is None:
+                return True
+            left -= len(parts)
+            todo += parts[:_SEARCHED]
+        return left <= 0
+
+    def imitate(self, value: object, change: Callable[[Any], Any]) -> Any:
+        """An object of the same class with other contents, if it is the instructor's; else None.
+
+        No code of the class runs, so one that has made its objects in another way has none.
+        """
+        kind = type(value)
+        if kind is deque:
+            return deque((change("other"),))
+        if kind is OrderedDict:
+            return OrderedDict({change("other"): 1})
+        if kind is Counter:
+            counter: Any = dict.__new__(Counter)
+            dict.update(counter, {change("other"): 1})
+            return counter
+        if id(kind) not in self._classes or any(has_any(each, _ENDS) for each in mro_of(kind)):
+            return None
+        try:
+            made = object.__new__(kind)
+            for ancestor in mro_of(kind):
+                for member in namespace_of(ancestor).values():
+                    if type(member) is MemberDescriptorType:
+                        member.__set__(made, change(member.__get__(value)))
+            own = _own_attributes(value, kind)
+            if own:
+                _attributes(made, "__dict__").update((n, change(v)) for n, v in own.items())
+        except (AttributeError, TypeError):
+            return None
+        return made
 
     def is_students(self, kind: object) -> bool:
         """Whether it is a class that neither a library nor the instructor has made."""
@@ -105,27 +155,32 @@ def _contents(value: Any, kind: type) -> list[Any] | None:
 def _attributes_of(value: Any, kind: type) -> list[Any]:
     """The values of an object's attributes, got without any code of its class."""
     parts: list[Any] = []
-    plain = True
     for ancestor in mro_of(kind):
-        space = namespace_of(ancestor)
-        for member in space.values():
+        for member in namespace_of(ancestor).values():
             if type(member) is MemberDescriptorType and ancestor is not BaseException:
                 try:
                     parts.append(member.__get__(value))
                 except AttributeError:
                     continue
-        plain &= is_texts(space) and type(space.get("__dict__", _DICT)) is GetSetDescriptorType
-    if plain:
-        try:
-            own = _attributes(value, "__dict__")
-        except AttributeError:
-            own = None
-        if type(own) is dict:
-            parts += own.values()
-    return parts
+    return [*parts, *_own_attributes(value, kind).values()]
+
+
+def _own_attributes(value: Any, kind: type) -> dict[str, Any]:
+    """What is in an object's `__dict__`, if it is one of Python's own."""
+    for ancestor in mro_of(kind):
+        space = namespace_of(ancestor)
+        if not is_texts(space) or type(space.get("__dict__", _DICT)) is not GetSetDescriptorType:
+            return {}
+    try:
+        own = _attributes(value, "__dict__")
+    except AttributeError:
+        return {}
+    return own if type(own) is dict else {}
 
 
 _DICT = type.__dict__["__dict__"]
+_ENDS = ("__del__",)
+_PROXIES = ids((ProxyType, CallableProxyType))
 _CONTENTS: dict[int, Callable[[Any], list[Any]]] = by_id({
     list: lambda value: [*list.__iter__(value)],
     tuple: lambda value: [*tuple.__iter__(value)],
