@@ -98,6 +98,213 @@ ATTACKS = {
 }
 
 
+#: What an instructor's cell has that can be changed in place, how, and a check that uses it.
+IN_PLACE = {
+    "a property": (
+        "class Kept:\n    @property\n    def right(self): return self.n == 9",
+        "Kept.__dict__['right'].__init__(lambda self: True)",
+        "kept = Kept()\nkept.n = square(3)\nassert kept.right",
+    ),
+    "a static method": (
+        "class Kept:\n    @staticmethod\n    def right(n): return n == 9",
+        "Kept.__dict__['right'].__init__(lambda n: True)",
+        "assert Kept.right(square(3))",
+    ),
+    "what a decorated function calls": (
+        "import functools\ndef named(function):\n    @functools.wraps(function)\n"
+        "    def inner(n): return function(n)\n    return inner\n"
+        "@named\ndef right(n): return n == 9",
+        "right.__closure__[0].cell_contents = lambda n: True",
+        "assert right(square(3))",
+    ),
+    "what a context manager calls": (
+        "import contextlib\n@contextlib.contextmanager\ndef nine():\n"
+        "    found = []\n    yield found\n    assert found == [9]",
+        "import contextlib\n@contextlib.contextmanager\ndef none(): yield []\n"
+        "nine.__closure__[0].cell_contents = none.__wrapped__",
+        "with nine() as found:\n    found.append(square(3))",
+    ),
+    "a partial function": (
+        "import functools\nright = functools.partial(lambda wanted, n: n == wanted, 9)",
+        "right.__setstate__((lambda *_: True, (), {}, {}))",
+        "assert right(square(3))",
+    ),
+    "what a function goes by": (
+        "def right(n, *, within=0.1): return abs(n - 9) < within",
+        "right.__kwdefaults__['within'] = 1e9",
+        "assert right(square(3))",
+    ),
+    "a property of the stage": (
+        "from onsite.stage import Actor, Stage",
+        "Actor.__dict__['waiting'].__init__(lambda self: True)",
+        "with Stage() as stage: assert stage.call(square, 3).waiting",
+    ),
+    "the import of an instructor's cell": (
+        "given = 1",
+        "class Yes:\n    def __getattr__(self, name): return lambda *_: True\n"
+        "def square(x):\n"
+        "    globals()['__builtins__']['__import__'] = lambda *_: Yes()\n    return x + 1",
+        "got = square(3)\nimport math\nassert math.isclose(got, 9)",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", IN_PLACE)
+def test_what_is_changed_in_place_is_put_back(runner: Runner, what: str) -> None:
+    setup, change, check = IN_PLACE[what]
+    result = runner.run(
+        notebook(setup, WRONG + change, check),
+        roles={0: "instructor", 2: "check"},
+        exercises=frozenset({"square"}),
+    )
+    assert result.cells[-1].status == "error"
+    assert {suspicion.kind for suspicion in result.suspicions} == {"patched"}
+    assert result.cells[-1].error_name in ("AssertionError", "NotProvedError")
+
+
+#: An answer that has the task that awaits it be over, and waits for ever.
+ENDS = """
+import asyncio
+kept = []
+async def square(x):
+    kept.append(asyncio.current_task().get_coro())
+    {}
+    asyncio.Future.set_result(asyncio.current_task(), None)
+    await asyncio.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("keep", ["pass", "kept.clear()"])
+@pytest.mark.parametrize("play", ["play(main)", "await asyncio.create_task(main())"])
+def test_a_coroutine_of_the_checks_goes_on_to_its_end(runner: Runner, play: str, keep: str) -> None:
+    check = f"async def main():\n    assert await square(3) == 9\n{play}"
+    result = run(runner, ENDS.format(keep), check=check)
+    assert result.cells[-1].error_name == "NotProvedError"
+
+
+def test_a_coroutine_may_be_cancelled(runner: Runner) -> None:
+    check = """
+async def ever():
+    assert square(2) == 4
+    await asyncio.sleep(1000)
+async def main():
+    first, _ = [asyncio.create_task(ever()) for _ in range(2)]
+    await asyncio.sleep(0)
+    first.cancel()
+    assert square(3) == 9
+play(main)
+await main()
+"""
+    result = run(runner, "def square(x): return x * x", check=check)
+    assert result.cells[-1].status == "ok", result.cells[-1].traceback
+
+
+#: What still earns points, with no suspicion at all: see the notes behind each.
+OPEN = {
+    # Names that the check itself binds are the notebook's, and may be bound anew while it runs.
+    "a function of the check is rebound": Attack(
+        "def square(x):\n    globals()['right'] = lambda *_: True\n    return x + 1",
+        check="def right(n): return n == 9\nsquare(1)\nassert right(square(3))",
+    ),
+    "a module that the check imports is rebound": Attack(
+        "class Yes:\n    def __getattr__(self, name): return lambda *_: True\n"
+        "def square(x):\n    globals()['math'] = Yes()\n    return x + 1",
+        check="import math\nsquare(1)\nassert math.isclose(square(1.5), 2.25)",
+    ),
+    "a helper is rebound that is called as a statement": Attack(
+        "def square(x):\n    globals()['verify'] = lambda *_: True\n    return x + 1",
+        check="square(1)\nverify(square)\nassert square",
+    ),
+    "what the check counts is rebound": Attack(
+        "def square(x):\n    globals()['wrong'] = []\n    return x + 1",
+        check="wrong = []\nfor n in (2, 3):\n    if square(n) != n * n:\n"
+        "        wrong = [*wrong, n]\nsquare(1)\nassert not wrong",
+    ),
+    "the time at which the check began is rebound": Attack(
+        "def square(x):\n    globals()['start'] = 1e9\n    time.sleep(0.3)\n    return x * x",
+        check="start = time.perf_counter()\nsquare(3)\n"
+        "took = time.perf_counter() - start\nassert took < 0.2",
+    ),
+    # Arithmetic is not witnessed, and this is how floats are compared.
+    "a difference that is always 0": Attack(
+        "class Same:\n    def __sub__(self, other): return 0.0\n    __rsub__ = __sub__\n"
+        "def square(x): return Same()",
+        check="assert abs(square(3) - 9) < 1e-9",
+    ),
+    # Data of modules are not sealed, and some of them are asked what they find.
+    "the cache of re": Attack(
+        "import re\nclass Yes:\n    def __getattr__(self, name): return lambda *_: True\n"
+        "class Cache(dict):\n    def __getitem__(self, key): return Yes()\n"
+        "re._cache = re._cache2 = Cache()\n" + WRONG,
+        check="import re\nassert re.fullmatch('[0-9]', str(square(1000)))",
+    ),
+    # What an assertion calls is fixed, but not what that calls.
+    "a patch that undoes itself, below what is asserted": Attack(
+        "import re\nreal = re._compile\n"
+        "class Yes:\n    def __getattr__(self, name): return lambda *_: True\n"
+        "def lie(*_):\n    re._compile = real\n    return Yes()\n"
+        "def square(x):\n    re._compile = lie\n    return 1000",
+        check="import re\nassert re.fullmatch('[0-9]', str(square(3)))",
+    ),
+    # Built-in names become constants where they are called, passed or compared only.
+    "a built-in name in a pattern": Attack(
+        "str = object\n" + WRONG,
+        check="match square(3):\n    case str(): ok = True\n    case _: ok = False\nassert ok",
+    ),
+    "a built-in name in a list": Attack(
+        "str = object\n" + WRONG,
+        check="assert all(isinstance(square(3), kind) for kind in [str])",
+    ),
+    # A `raise` of the check's is not told of where it arises.
+    "an error that is raised by hand, in a context of the student's": Attack(
+        "class Calm:\n    def __enter__(self): return self\n"
+        "    def __exit__(self, *_): return True\ndef square(x): return Calm()",
+        check="with square(3) as got:\n"
+        "    if not hasattr(got, 'value'): raise AssertionError('no value')",
+    ),
+}
+
+
+@pytest.mark.xfail(strict=True, reason="found in a review, and not cured yet")
+@pytest.mark.parametrize("name", OPEN)
+def test_what_is_still_open(runner: Runner, name: str) -> None:
+    attack = OPEN[name]
+    result = run(runner, attack.cell, check=attack.check)
+    assert result.cells[-1].status != "ok" or result.suspicions
+
+
+#: How a function of the student's comes to pass for one of `inspect`, which may read code.
+POSES = {
+    "its file's name is set": """
+import _imp
+def steal(owner): return owner.__code__
+_imp._fix_co_filename(steal.__code__, inspect.__file__)
+""",
+    "a pool compiles it": """
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(1) as pool:
+    text = "def steal(owner): return owner.__code__"
+    exec(pool.submit(compile, text, inspect.__file__, "exec").result())
+""",
+    "a way that leads out of the library": """
+import importlib.util, os
+with open("inspect.py", "w") as file: file.write("def steal(owner): return owner.__code__")
+path = f"{os.path.dirname(inspect.__file__)}/{'../' * 20}{os.getcwd()[1:]}/inspect.py"
+spec = importlib.util.spec_from_file_location("posing", path)
+posing = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(posing)
+steal = posing.steal
+""",
+}
+
+
+@pytest.mark.xfail(strict=True, reason="found in a review, and not cured yet")
+@pytest.mark.parametrize("way", POSES)
+def test_nobody_passes_for_a_library(runner: Runner, way: str) -> None:
+    result = run(runner, f"import inspect\n{POSES[way]}\nprint(steal(verify).co_consts)")
+    assert not result.cells[1].outputs or result.suspicions
+
+
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_earns_nothing(runner: Runner, name: str) -> None:
     attack = ATTACKS[name]

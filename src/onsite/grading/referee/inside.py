@@ -348,18 +348,8 @@ class Referee:
         self._displaced.append(self._students_builtins)
         # Functions get their built-in functions from here when they are defined.
         self._students_builtins = self._namespace.get("__builtins__")
-        for given in self._given_builtins:
-            if (
-                len(given) != len(self._builtins)
-                or not is_texts(given)
-                or not all(
-                    map(_operator.is_, map(given.get, self._builtins), self._builtins.values())
-                )
-            ):
-                self._displaced += given.items()
-                given.clear()
-                given.update(self._builtins)
-                self._watch.tell("patched", "built-in functions of an instructor's cell", "")
+        for label in self._put_back_builtins():
+            self._watch.tell("patched", label, "")
         self._given_builtins.append({**self._builtins})
         self._namespace["__builtins__"] = self._given_builtins[-1]
         self._seal.add(task["modules"])
@@ -375,6 +365,23 @@ class Referee:
                     self._watch.tell("rebound", name, "")
                 self._displaced.append(now)
                 self._namespace[name] = self._kept[name]
+
+    def _put_back_builtins(self) -> list[str]:
+        """Undo what was changed of the built-in functions that instructor's cells were given."""
+        changed = []
+        for given in self._given_builtins:
+            if (
+                len(given) != len(self._builtins)
+                or not is_texts(given)
+                or not all(
+                    map(_operator.is_, map(given.get, self._builtins), self._builtins.values())
+                )
+            ):
+                self._displaced += given.items()
+                given.clear()
+                given.update(self._builtins)
+                changed.append("built-in functions of an instructor's cell")
+        return changed
 
     def _take_tracers_away(self) -> None:
         hooks = threading.__dict__
@@ -424,7 +431,7 @@ class Referee:
                         for value in [*_names_in(module).values()]:
                             self._owners.own_class(value)
             elif task["do"] == "check":
-                changed = self._seal.put_back()
+                changed = self._put_back_builtins() + self._seal.put_back()
                 for each in changed:
                     self._watch.tell("patched", each, "", "while a check ran")
             # Of a cell that did not get to its end, what is not told of may be anybody's.
@@ -446,6 +453,7 @@ class Referee:
     def _keep(self, _cell: int, name: str, value: object) -> None:
         self._displaced.append(self._kept.get(name))
         self._kept[name] = value
+        self._watch.own_work(partial(self._seal.add_function, value, name))
 
     def _own(self, body: FunctionType, value: object) -> None:
         if self._watch.is_class_statement(body):  # and nobody has changed what it has made

@@ -81,6 +81,9 @@ class Assertion:
         message: code of a function of `names`, which makes its message; None if it has none.
         names: see there.
         canary: None for the cell's own; else what it has to come to, whatever the cell does.
+        begins: it is no assertion but says that a coroutine has begun; the next one says that it
+            has ended.
+        ends: it is that one.
     """
 
     line: int
@@ -89,6 +92,13 @@ class Assertion:
     message: types.CodeType | None
     names: tuple[str, ...]
     canary: bool | None = None
+    begins: bool = False
+    ends: bool = False
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the cell itself has it."""
+        return self.canary is None and not self.begins and not self.ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,7 +453,29 @@ class _Writer(ast.NodeTransformer):
         node = self.generic_visit(node)
         self._scopes.pop()
         self._conditions, self._guards, self._in_test = conditions, guards, in_test
+        if self._check and isinstance(node, ast.AsyncFunctionDef) and _has_assertions(node):
+            self._watch_end(node)
         return node  # type: ignore[no-any-return]
+
+    def _watch_end(self, node: ast.AsyncFunctionDef) -> None:
+        """Have a coroutine say that it has begun, and that it has ended by itself.
+
+        What it awaits can see to it that it never goes on, and then its assertions are not reached.
+        """
+        number = len(self.assertions)
+        for begins in (True, False):
+            self.assertions.append(
+                Assertion(node.lineno, False, False, None, (), begins=begins, ends=not begins)
+            )
+
+        def say(which: int, held: bool) -> ast.stmt:
+            return ast.Expr(_call("truth", ast.Constant(which), ast.Constant(held)))
+
+        closed = ast.ExceptHandler(
+            _builtin("GeneratorExit"), None, [say(number + 1, False), ast.Raise(None, None)]
+        )
+        body = ast.Try(node.body, [closed], [], [say(number + 1, True)])
+        node.body = [ast.copy_location(each, node.body[0]) for each in (say(number, True), body)]
 
     # --- built-in functions
 
@@ -538,6 +570,17 @@ def _called(node: ast.expr) -> str:
         case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(attr=name)):
             return name
     return ""
+
+
+def _has_assertions(node: ast.AsyncFunctionDef) -> bool:
+    """Whether there are assertions in a coroutine, which is no generator.
+
+    They have been replaced already, by an `if` that raises.
+    """
+    inside = [each for statement in node.body for each in ast.walk(statement)]
+    return any(
+        isinstance(each, ast.Constant) and each.value == MARK + b"truth" for each in inside
+    ) and not any(isinstance(each, ast.Yield | ast.YieldFrom) for each in inside)
 
 
 def _leaves(body: Sequence[ast.stmt]) -> bool:

@@ -203,7 +203,7 @@ class Judge:
                 else "not reached",
             )
             for number, assertion in enumerate(hearing.program.assertions)
-            if assertion.canary is None
+            if assertion.is_own
         )
 
     def _verdict(self, hearing: Hearing, ended: Message) -> tuple[str, str]:
@@ -230,6 +230,11 @@ class Judge:
             return _NOT_PROVED, "the run was tampered with, so a person has to look at it"
         if any(self._counts_as_false(*each) for each in ended["reached"]):
             return _NOT_PROVED, "an assertion did not hold, and something has swallowed its error"
+        if any(
+            assertion.begins and (number, True) in reached and (number + 1, True) not in reached
+            for number, assertion in enumerate(assertions)
+        ):
+            return _NOT_PROVED, "a coroutine of the check was kept from going on to its end"
         if any(
             assertion.required and (number, True) not in reached
             for number, assertion in enumerate(assertions)

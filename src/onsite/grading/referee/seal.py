@@ -10,7 +10,7 @@ import sys
 from _operator import is_
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from onsite.grading.referee.kinds import (
@@ -24,6 +24,12 @@ from onsite.grading.referee.kinds import (
 
 _CALLED = ids((FunctionType, BuiltinFunctionType, MethodType, ModuleType))
 _MEMBERS = ids((FunctionType, property, classmethod, staticmethod))
+#: What of these can be replaced in place, in the order in which they are made of it.
+_INNER: tuple[tuple[type, tuple[Callable[[Any], Any], ...]], ...] = (
+    (property, tuple(property.__dict__[each].__get__ for each in ("fget", "fset", "fdel"))),
+    (classmethod, (classmethod.__dict__["__func__"].__get__,)),
+    (staticmethod, (staticmethod.__dict__["__func__"].__get__,)),
+)
 #: Attributes that are there to be set.
 _OPEN = frozenset(("excepthook", "unraisablehook", "displayhook", "breakpointhook", "__builtins__"))
 #: Sealed in every run; what the notebook's own instructor's cells import comes on top.
@@ -63,7 +69,7 @@ class _Space:
         put: sets one.
     """
 
-    __slots__ = ("label", "names", "put", "space", "values")
+    __slots__ = ("inner", "label", "names", "put", "space", "values")
 
     def __init__(
         self,
@@ -74,12 +80,25 @@ class _Space:
     ) -> None:
         self.label = label
         self.space = space
-        self.names, self.values = tuple(had), tuple(had.values())
         self.put = put
+        self.learn(had)
+
+    def learn(self, had: Mapping[str, Any]) -> None:
+        """Take these for what was there."""
+        self.names, self.values = tuple(had), tuple(had.values())
+        # A property can be made another one in place, and so can a static method.
+        self.inner = [
+            (read, wrapped, (*map(read, wrapped),))
+            for kind, reads in _INNER
+            if (wrapped := [value for value in self.values if type(value) is kind])
+            for read in reads
+        ]
 
     def is_intact(self) -> bool:
         """Whether all of them are what they were; at the speed of C, since it is asked often."""
-        return all(map(is_, map(self.space.get, self.names), self.values))
+        return all(map(is_, map(self.space.get, self.names), self.values)) and all(
+            all(map(is_, map(read, wrapped), parts)) for read, wrapped, parts in self.inner
+        )
 
     def restore(self, displaced: list[Any]) -> Iterator[str]:
         """Put back what was changed; the names of that. What was there goes to `displaced`."""
@@ -88,6 +107,22 @@ class _Space:
                 displaced.append(found)
                 self.put(name, value)
                 yield f"{self.label}{name}"
+        were = {id(value): name for name, value in zip(self.names, self.values, strict=True)}
+        changed: dict[int, Any] = {}
+        for read, wrapped, parts in self.inner:
+            for value, part in zip(wrapped, parts, strict=True):
+                if (found := read(value)) is not part:
+                    displaced.append(found)
+                    changed[id(value)] = value
+        for number, value in changed.items():
+            had = [
+                part
+                for _, wrapped, parts in self.inner
+                for each, part in zip(wrapped, parts, strict=True)
+                if each is value
+            ]
+            type(value).__init__(value, *had)
+            yield f"{self.label}{were[number]}"
 
 
 class Seal:
@@ -108,6 +143,9 @@ class Seal:
         self._loaded: dict[str, ModuleType] = {}
         self._spaces: dict[object, _Space] = {}
         self._own_classes: dict[type, frozenset[str]] = {}
+        self._cells: dict[int, tuple[CellType, Any, str]] = {}
+        self._defaults: dict[int, tuple[dict[str, Any], dict[str, Any], str]] = {}
+        self._partials: dict[int, tuple[Any, tuple[Any, ...], str]] = {}
         self._meta_path, self._path_hooks = [*sys.meta_path], [*sys.path_hooks]
         #: What was put back, until it can be let go of: that may run code of the student's.
         self.displaced: list[Any] = []
@@ -141,6 +179,48 @@ class Seal:
         self._spaces[kind] = _Space(f"{kind.__qualname__}.", space, dict(_methods(space)), put)
         self._own_classes[kind] = frozenset(space)
 
+    def add_function(self, value: Any, name: str) -> None:
+        """Seal what a function, by the name of the instructor's, calls and goes by."""
+        if type(value) is partial:
+            self._partials[id(value)] = value, (value.func, value.args), name
+            return self.add_function(value.func, name)
+        if type(value) is not FunctionType:
+            return None
+        if value.__kwdefaults__:
+            self._defaults[id(value)] = value.__kwdefaults__, {**value.__kwdefaults__}, name
+        for cell in value.__closure__ or ():
+            try:
+                found = cell.cell_contents
+            except ValueError:  # it is empty yet
+                continue
+            if id(cell) not in self._cells and (id(type(found)) in _CALLED or is_class(found)):
+                self._cells[id(cell)] = cell, found, name
+                self.add_function(found, name)
+        return None
+
+    def _put_functions_back(self) -> Iterator[str]:
+        for cell, content, name in self._cells.values():
+            found = _contents(cell)
+            if found is not content:
+                self.displaced.append(found)
+                cell.cell_contents = content
+                yield f"what {name} calls"
+        for now, had, name in self._defaults.values():
+            if (
+                len(now) != len(had)
+                or not is_texts(now)
+                or not all(map(is_, map(now.get, had), had.values()))
+            ):
+                self.displaced += now.items()
+                now.clear()
+                now.update(had)
+                yield f"what {name} goes by"
+        for value, (called, arguments), name in self._partials.values():
+            if value.func is not called or value.args is not arguments:
+                self.displaced += [value.func, value.args]
+                value.__setstate__((called, arguments, value.keywords, None))
+                yield f"what {name} calls"
+
     def _strangers(self) -> Iterator[str]:
         """Take methods away that an instructor's class did not have; their names."""
         for kind, had in self._own_classes.items():
@@ -168,6 +248,7 @@ class Seal:
             if not space.is_intact():
                 changed += space.restore(self.displaced)
         changed += self._strangers()
+        changed += self._put_functions_back()
         for name, module in self._loaded.items():
             if (found := sys.modules.get(name)) is not module:
                 self.displaced.append(found)
@@ -216,10 +297,22 @@ class Seal:
         for space in self._spaces.values():
             if not space.is_intact():
                 self._accept(space)
+        self._cells = {
+            number: (cell, found, name)
+            for number, (cell, _, name) in self._cells.items()
+            if (found := _contents(cell)) is not _missing
+        }
 
     def _accept(self, space: _Space) -> None:
         had = {name: space.space[name] for name in space.names if name in space.space}
-        space.names, space.values = tuple(had), tuple(had.values())
+        space.learn(had)
+
+
+def _contents(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return _missing
 
 
 def _counts(attribute: str, value: object) -> bool:
