@@ -162,6 +162,45 @@ def test_what_is_changed_in_place_is_put_back(runner: Runner, what: str) -> None
     assert result.cells[-1].error_name in ("AssertionError", "NotProvedError")
 
 
+def test_what_a_students_decorator_makes_is_the_students(runner: Runner) -> None:
+    """Its state is in a closure, by the name of the instructor's, and may well be a function."""
+    student = """
+import functools
+def counted(function):
+    calls, step = function, None
+    @functools.wraps(function)
+    def inner(*args, fresh=True):
+        nonlocal calls, step
+        calls, step = functools.partial(function), lambda: 1
+        return function(*args)
+    def other(): return calls, step
+    return inner
+"""
+    check = "@counted\ndef look_up(n): return n\nassert look_up(1) == 1"
+    again = "assert look_up(2) == 2"
+    result = runner.run(
+        notebook("given = 1", student, check, "look_up(5)", again),
+        roles={0: "instructor", 2: "check", 4: "check"},
+        exercises=frozenset({"counted"}),
+    )
+    assert [cell.status for cell in result.cells] == ["ok"] * 5
+    assert not result.suspicions
+
+
+def test_a_name_that_a_failed_check_has_bound_is_not_the_students_doing(runner: Runner) -> None:
+    check = "look = answer()\nassert look(1) == {}"
+    result = runner.run(
+        notebook(
+            *("given = 1", "def answer(): return lambda n: n"),
+            *(check.format(1), check.format(2), check.format(1)),
+        ),
+        roles={0: "instructor", 2: "check", 3: "check", 4: "check"},
+        exercises=frozenset({"answer"}),
+    )
+    assert [cell.status for cell in result.cells[2:]] == ["ok", "error", "ok"]
+    assert not result.suspicions
+
+
 #: An answer that has the task that awaits it be over, and waits for ever.
 ENDS = """
 import asyncio

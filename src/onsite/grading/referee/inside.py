@@ -126,6 +126,7 @@ class Referee:
         self._running = False
         self._task: Message = {"do": ""}
         self._kept: dict[str, Any] = {}
+        self._left_behind: set[str] = set()  # names that a cell binds which did not get to its end
         self._modules = 0  # how many were loaded when the cell began
         self._comparisons: dict[int, Any] = {}  # of each cell
         self._answers: dict[tuple[int, int, str], bool] = {}
@@ -361,10 +362,12 @@ class Referee:
             now = self._namespace.get(name)
             if name in self._kept and now is not self._kept[name]:
                 # Reusing a name for data, or for an import, is what everybody does.
-                if type(now) is FunctionType or self._owners.is_students(now):
+                student = type(now) is FunctionType or self._owners.is_students(now)
+                if student and name not in self._left_behind:
                     self._watch.tell("rebound", name, "")
                 self._displaced.append(now)
                 self._namespace[name] = self._kept[name]
+        self._left_behind.clear()
 
     def _put_back_builtins(self) -> list[str]:
         """Undo what was changed of the built-in functions that instructor's cells were given."""
@@ -435,6 +438,9 @@ class Referee:
                 for each in changed:
                     self._watch.tell("patched", each, "", "while a check ran")
             # Of a cell that did not get to its end, what is not told of may be anybody's.
+            # Nor is it anybody's fault then that a name is not what it was.
+            if not whole:
+                self._left_behind.update(task["binds"])
             for bound in task["binds"] if whole else ():
                 self._keep(task["cell"], bound, self._namespace.get(bound))
         self._send(
@@ -453,7 +459,8 @@ class Referee:
     def _keep(self, _cell: int, name: str, value: object) -> None:
         self._displaced.append(self._kept.get(name))
         self._kept[name] = value
-        self._watch.own_work(partial(self._seal.add_function, value, name))
+        add = partial(self._seal.add_function, value, name, self._watch.is_students)
+        self._watch.own_work(add)
 
     def _own(self, body: FunctionType, value: object) -> None:
         if self._watch.is_class_statement(body):  # and nobody has changed what it has made

@@ -179,12 +179,17 @@ class Seal:
         self._spaces[kind] = _Space(f"{kind.__qualname__}.", space, dict(_methods(space)), put)
         self._own_classes[kind] = frozenset(space)
 
-    def add_function(self, value: Any, name: str) -> None:
-        """Seal what a function, by the name of the instructor's, calls and goes by."""
+    def add_function(
+        self, value: Any, name: str, is_students: Callable[[FunctionType], bool]
+    ) -> None:
+        """Seal what a function, by the name of the instructor's, calls and goes by.
+
+        What the student's decorator has made of one is the student's to change.
+        """
         if type(value) is partial:
             self._partials[id(value)] = value, (value.func, value.args), name
-            return self.add_function(value.func, name)
-        if type(value) is not FunctionType:
+            return self.add_function(value.func, name, is_students)
+        if type(value) is not FunctionType or is_students(value):
             return None
         if value.__kwdefaults__:
             self._defaults[id(value)] = value.__kwdefaults__, {**value.__kwdefaults__}, name
@@ -195,7 +200,7 @@ class Seal:
                 continue
             if id(cell) not in self._cells and (id(type(found)) in _CALLED or is_class(found)):
                 self._cells[id(cell)] = cell, found, name
-                self.add_function(found, name)
+                self.add_function(found, name, is_students)
         return None
 
     def _put_functions_back(self) -> Iterator[str]:

@@ -361,6 +361,11 @@ class Watch:
         look = _CODE_OF.get(id(type(owner)))
         return None if look is None else look(owner)
 
+    def is_students(self, function: FunctionType) -> bool:
+        """Whether a function's code is neither the instructor's nor a library's."""
+        code = self.code_of(function)
+        return id(code) not in self._owners.codes and not self._is_library(code.co_filename)
+
     @_looks
     def is_by_hook(self) -> bool:
         """Whether the hook itself has called what calls this, by way of what makes it look."""
