@@ -12,6 +12,8 @@ REFEREE = "<referee>"
 MARK = b"\0onsite\0"
 #: And with this, for what the notebook's names have when the cell begins.
 GIVEN = MARK + b"given."
+#: And this for what a name has that has nothing.
+ABSENT = MARK + b"absent"
 
 
 def placeholders(code: CodeType, start: bytes = MARK) -> frozenset[bytes]:

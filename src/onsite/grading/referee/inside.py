@@ -26,7 +26,7 @@ from os import close as _close
 from types import CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
-from onsite.grading.referee.constants import GIVEN, MARK, fill, placeholders
+from onsite.grading.referee.constants import ABSENT, GIVEN, MARK, fill, placeholders
 from onsite.grading.referee.doubts import doubts, far_from, hidden, odd_doubts
 from onsite.grading.referee.kinds import is_a, is_texts, mro_of, namespace_of, text_in
 from onsite.grading.referee.line import Line, Message, NoiseError
@@ -184,6 +184,7 @@ class Referee:
         self._absent = functions["absent"]
         self._builtins["__build_class__"] = functions["build_class"]
         self._constants[MARK + b"is_instance"] = functions["is_instance"]
+        self._constants[ABSENT] = functions["absent"]
         self._on_signal = functions["on_signal"]
         _signal.__dict__["signal"] = functions["set_signal"]
         _signal.__dict__["getsignal"] = functions["get_signal"]
@@ -324,7 +325,9 @@ class Referee:
         given = {key: self._given(key) for key in placeholders(code, GIVEN)}
         code = fill(code, self._constants | witnesses | given)
         self._owners.own_code(code)
-        box[:] = ["instructor", FunctionType(code, self._namespace)]
+        own = task["variables"]
+        row = None if own is None else ([tuple(map(self._value_of, own))],)
+        box[:] = ["instructor", FunctionType(code, self._namespace, None, row)]
         self._modules = len(sys.modules)
 
     def _given(self, placeholder: bytes) -> Any:
@@ -338,6 +341,12 @@ class Referee:
             kind = AttributeError if attribute else NameError
             said = str(error) if attribute else f"name {name!r} is not defined"
             return partial(self._absent, kind(said))
+
+    def _value_of(self, name: str) -> Any:
+        """What a variable of the check's begins with."""
+        if name in self._kept:
+            return self._kept[name]
+        return self._namespace.get(name, self._constants[ABSENT])
 
     def _make_ready(self, task: Message) -> None:
         """Undo what the student's code has changed of what an instructor's cell rests on."""
@@ -442,6 +451,8 @@ class Referee:
             if not whole:
                 self._left_behind.update(task["binds"])
             for bound in task["binds"] if whole else ():
+                if bound in (task["variables"] or ()):
+                    continue  # it has said what it has, whatever others have made of the name
                 self._keep(task["cell"], bound, self._namespace.get(bound))
         self._send(
             {

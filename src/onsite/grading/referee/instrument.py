@@ -12,19 +12,22 @@ from __future__ import annotations
 
 import ast
 import builtins
+import inspect
 import random
 import symtable
 import types
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
 from onsite.grading.referee.calls import COLUMN
 from onsite.grading.referee.constants import GIVEN, MARK
+from onsite.grading.referee.enclose import Enclosing, can_be_enclosed, enclose, enclosed
+from onsite.grading.referee.names import bound, bound_in, local_names
 from onsite.grading.referee.plain import NotPlainError, encode
 
 #: Built-in names that may become constants: not `super`, which the compiler looks for by its
@@ -47,7 +50,6 @@ _OPERATORS: dict[type[ast.cmpop], str] = {
 _SWALLOWERS = frozenset(("raises", "suppress", "assertRaises", "assertRaisesRegex"))
 #: Expressions and what they come to.
 Canaries = tuple[tuple[str, bool], ...]
-_Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Assertion:
         begins: it is no assertion but says that a coroutine has begun; the next one says that it
             has ended.
         ends: it is that one.
+        raised: it was an error that the cell raises by hand.
     """
 
     line: int
@@ -94,11 +97,12 @@ class Assertion:
     canary: bool | None = None
     begins: bool = False
     ends: bool = False
+    raised: bool = False
 
     @property
     def is_own(self) -> bool:
-        """Whether the cell itself has it."""
-        return self.canary is None and not self.begins and not self.ends
+        """Whether the cell itself has it, as an `assert`."""
+        return self.canary is None and not (self.begins or self.ends or self.raised)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +113,15 @@ class Program:
         code: it, with placeholders among its constants.
         assertions, comparisons: by the number that its witnesses are called with.
         binds: the global names that it binds.
+        variables: the names that are its own, in the order in which it takes what they have; None
+            if it takes nothing.
     """
 
     code: types.CodeType
     assertions: tuple[Assertion, ...]
     comparisons: tuple[Comparison, ...]
     binds: frozenset[str]
+    variables: tuple[str, ...] | None
 
 
 @lru_cache(maxsize=2_000)
@@ -145,7 +152,7 @@ def needs_ipython(source: str) -> bool:
 def bound_by(source: str) -> frozenset[str]:
     """The global names that a cell binds."""
     text = plain_python(source)
-    return frozenset() if text is None else frozenset(_bound(_parse(text, "<cell>")))
+    return frozenset() if text is None else frozenset(bound(_parse(text, "<cell>")))
 
 
 @lru_cache(maxsize=2_000)
@@ -197,6 +204,7 @@ def instrument(
     own: frozenset[str],
     canaries: Canaries | None,
     given: frozenset[tuple[str, bool]] = frozenset(),
+    kept: frozenset[str] = frozenset(),
 ) -> Program | None:
     """Compile an instructor's cell; None if it is no Python.
 
@@ -208,25 +216,28 @@ def instrument(
         canaries: for a cell that is graded, whose literals and messages are withheld.
         given: what earlier cells of the instructor's define, as `defined_by` has it. What an
             assertion calls by such a name is fixed when the cell begins.
+        kept: names that only the instructor's cells bind, which are a check's own.
     """
     text = plain_python(source)
     if text is None:
         return None
     tree = _parse(text, name)
-    binds = frozenset(_bound(tree))
-    local = binds | _local_names(tree)
+    binds = frozenset(bound(tree))
+    local = binds | local_names(tree)
     given = frozenset(each for each in given if each[0] not in local)
     writer = _Writer(name, own | local, given, check=canaries is not None)
     tree = writer.rewrite(tree, quiet=source.rstrip().endswith(";"))
     if canaries is not None:
         writer.add_canaries(tree, canaries)
     writer.add_end(tree)
-    return Program(
-        _compile(tree, name),
-        tuple(writer.assertions),
-        tuple(writer.comparisons),
-        binds,
-    )
+    code, variables = _compile(tree, name), None
+    if canaries is not None and can_be_enclosed(tree):
+        constants = {each: partial(_builtin, each) for each in _BUILTINS - own - local}
+        how = Enclosing(kept - frozenset(dir(builtins)), constants, _told)
+        is_async = bool(code.co_flags & inspect.CO_COROUTINE)
+        tree, variables = enclose(tree, how, is_async=is_async)
+        code = enclosed(_compile(tree, name))
+    return Program(code, tuple(writer.assertions), tuple(writer.comparisons), binds, variables)
 
 
 def _compile(tree: ast.Module | ast.Expression, name: str) -> types.CodeType:
@@ -273,11 +284,7 @@ class _Writer(ast.NodeTransformer):
             self._in_test = self._check and node is credit
             body.append(self.visit(node))
             # A helper is what the cell itself says, when it has just defined it.
-            body += [
-                ast.Expr(_call("defined", ast.Constant(name), ast.Name(name, ast.Load())))
-                for name, _ in _defined(node)
-                if name != "*"
-            ]
+            body += [ast.Expr(_told(name)) for name, _ in _defined(node) if name != "*"]
         self._in_test = False
         tree.body = body
         if credit is not None:
@@ -309,6 +316,8 @@ class _Writer(ast.NodeTransformer):
         match node:
             case ast.Assert():
                 return self._visit_assert(node)
+            case ast.Raise() if self._check and (said := _as_assertion(node)) is not None:
+                return self._visit_assert(said, raised=True)
             case ast.Compare():
                 return self._visit_compare(node)
             case ast.Call():
@@ -330,7 +339,7 @@ class _Writer(ast.NodeTransformer):
 
     # --- assertions
 
-    def _visit_assert(self, node: ast.Assert) -> ast.AST:
+    def _visit_assert(self, node: ast.Assert, *, raised: bool = False) -> ast.AST:
         number = len(self.assertions)
         names: tuple[str, ...] = ()
         message = None
@@ -346,10 +355,11 @@ class _Writer(ast.NodeTransformer):
         self.assertions.append(
             Assertion(
                 node.lineno,
-                required=not self._conditions and not self._guards and not self._scopes,
+                required=not (raised or self._conditions or self._guards or self._scopes),
                 guarded=self._guards > 0,
                 message=message,
                 names=names,
+                raised=raised,
             )
         )
         was, self._in_test = self._in_test, True
@@ -449,7 +459,7 @@ class _Writer(ast.NodeTransformer):
             self._in_test = False
         self._guards = 0
         is_class = isinstance(node, ast.ClassDef)
-        self._scopes.append((is_class, frozenset(_bound_in(node))))
+        self._scopes.append((is_class, frozenset(bound_in(node))))
         node = self.generic_visit(node)
         self._scopes.pop()
         self._conditions, self._guards, self._in_test = conditions, guards, in_test
@@ -531,6 +541,21 @@ def make_canaries(seed: str) -> Canaries:
     return tuple(made)
 
 
+def _as_assertion(node: ast.Raise) -> ast.Assert | None:
+    """An assertion that never holds, from an AssertionError that is raised by hand."""
+    match node:
+        case ast.Raise(exc=ast.Name(id="AssertionError"), cause=None):
+            message = None
+        case ast.Raise(
+            exc=ast.Call(func=ast.Name(id="AssertionError"), args=args, keywords=[]),
+            cause=None | ast.Constant(value=None),
+        ) if len(args) < 2 and not any(isinstance(each, ast.Starred) for each in args):
+            message = args[0] if args else None
+        case _:
+            return None
+    return ast.copy_location(ast.Assert(ast.Constant(False), message), node)
+
+
 def _comes_first(node: ast.stmt) -> bool:
     """Whether it has to stand at the beginning of a module."""
     match node:
@@ -555,6 +580,11 @@ def _call(witness: str, *arguments: ast.expr, line: int | None = None) -> ast.Ca
     if line is not None:
         call.lineno = call.end_lineno = line
     return call
+
+
+def _told(name: str) -> ast.Call:
+    """A call of the witness of what a name has been given."""
+    return _call("defined", ast.Constant(name), ast.Name(name, ast.Load()))
 
 
 def _row(parts: Sequence[ast.expr]) -> ast.Tuple:
@@ -619,57 +649,6 @@ def _outer(table: symtable.SymbolTable) -> Iterator[str]:
             yield symbol.get_name()
     for child in table.get_children():
         yield from _outer(child)
-
-
-# --- names ------------------------------------------------------------------------------------
-
-
-def _bound(tree: ast.Module) -> Iterator[str]:
-    """The names that the statements of a module bind, and those declared global anywhere."""
-    yield from _bindings(tree.body)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Global):
-            yield from node.names
-
-
-def _bound_in(node: Any) -> Iterator[str]:
-    """The names that a function or class binds in its own scope."""
-    if isinstance(node, _Function):
-        every = node.args
-        for argument in (*every.posonlyargs, *every.args, *every.kwonlyargs):
-            yield argument.arg
-        yield from (rest.arg for rest in (every.vararg, every.kwarg) if rest is not None)
-    yield from _bindings([node.body] if isinstance(node, ast.Lambda) else node.body)
-
-
-def _bindings(body: Sequence[ast.AST]) -> Iterator[str]:
-    for node in body:
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                yield node.name
-                continue
-            case ast.Lambda():
-                continue
-            case ast.Name(ctx=ast.Store() | ast.Del()):
-                yield node.id
-            case ast.Import() | ast.ImportFrom():
-                for alias in node.names:
-                    yield alias.asname or alias.name.partition(".")[0]
-            case ast.ExceptHandler(name=str(name)):
-                yield name
-            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-                yield name
-            case ast.MatchMapping(rest=str(name)):
-                yield name
-        yield from _bindings(list(ast.iter_child_nodes(node)))
-
-
-def _local_names(tree: ast.Module) -> frozenset[str]:
-    """Every name that any scope of the cell binds."""
-    scopes = [
-        node for node in ast.walk(tree) if isinstance(node, (*_Function.__args__, ast.ClassDef))
-    ]
-    return frozenset(name for scope in scopes for name in _bound_in(scope))
 
 
 def _modules(tree: ast.Module) -> Iterator[str]:

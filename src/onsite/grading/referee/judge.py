@@ -120,7 +120,7 @@ class Judge:
             name = f"<{role} {index}>"
             canaries = secrets.choice(_CANARIES) if role == "check" else None
             given = frozenset(each for each, at in self._definitions.items() if at < index)
-            program = instrument(source, name, self._own, canaries, given)
+            program = instrument(source, name, self._own, canaries, given, frozenset(self._keeps))
         if program is None:
             return Hearing(role, {"do": "student", "source": source}, None)
         self._programs[index] = program
@@ -131,6 +131,7 @@ class Judge:
             "last": len(program.assertions) - 1,
             "comparisons": [comparison.open for comparison in program.comparisons],
             "binds": sorted(program.binds),
+            "variables": program.variables,
             "keeps": self._keeps,
             "modules": self._modules,
         }

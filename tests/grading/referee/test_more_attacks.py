@@ -90,6 +90,46 @@ ATTACKS = {
             ("weakref.proxy(sly)", "a deque", "square(3) == deque([1, 2])"),
         )
     },
+    # Names that the check binds are the notebook's too, but it reads its own.
+    "a function of the check is rebound": Attack(
+        "def square(x):\n    globals()['right'] = lambda *_: True\n    return x + 1",
+        check="def right(n): return n == 9\nsquare(1)\nassert right(square(3))",
+    ),
+    "a module that the check imports is rebound": Attack(
+        "class Yes:\n    def __getattr__(self, name): return lambda *_: True\n"
+        "def square(x):\n    globals()['math'] = Yes()\n    return x + 1",
+        check="import math\nsquare(1)\nassert math.isclose(square(1.5), 2.25)",
+    ),
+    "a helper is rebound that is called as a statement": Attack(
+        "def square(x):\n    globals()['verify'] = lambda *_: True\n    return x + 1",
+        check="square(1)\nverify(square)\nassert square",
+    ),
+    "what the check counts is rebound": Attack(
+        "def square(x):\n    globals()['wrong'] = []\n    return x + 1",
+        check="wrong = []\nfor n in (2, 3):\n    if square(n) != n * n:\n"
+        "        wrong = [*wrong, n]\nsquare(1)\nassert not wrong",
+    ),
+    "the time at which the check began is rebound": Attack(
+        "def square(x):\n    globals()['start'] = 1e9\n    time.sleep(0.3)\n    return x * x",
+        check="start = time.perf_counter()\nsquare(3)\n"
+        "took = time.perf_counter() - start\nassert took < 0.2",
+    ),
+    # A built-in name that is neither called nor passed nor compared is a variable of its own.
+    "a built-in name in a pattern": Attack(
+        "str = object\n" + WRONG,
+        check="match square(3):\n    case str(): ok = True\n    case _: ok = False\nassert ok",
+    ),
+    "a built-in name in a list": Attack(
+        "str = object\n" + WRONG,
+        check="assert all(isinstance(square(3), kind) for kind in [str])",
+    ),
+    # To raise an AssertionError is to assert.
+    "an error that is raised by hand, in a context of the student's": Attack(
+        "class Calm:\n    def __enter__(self): return self\n"
+        "    def __exit__(self, *_): return True\ndef square(x): return Calm()",
+        check="with square(3) as got:\n"
+        "    if not hasattr(got, 'value'): raise AssertionError('no value')",
+    ),
     "a proxy for what is more than all": Attack(
         "import weakref\nclass More:\n    def __gt__(self, other): return True\n"
         "    __ge__ = __lt__ = __gt__\nmore = More()\ndef square(x): return weakref.proxy(more)",
@@ -240,30 +280,6 @@ await main()
 
 #: What still earns points, with no suspicion at all: see the notes behind each.
 OPEN = {
-    # Names that the check itself binds are the notebook's, and may be bound anew while it runs.
-    "a function of the check is rebound": Attack(
-        "def square(x):\n    globals()['right'] = lambda *_: True\n    return x + 1",
-        check="def right(n): return n == 9\nsquare(1)\nassert right(square(3))",
-    ),
-    "a module that the check imports is rebound": Attack(
-        "class Yes:\n    def __getattr__(self, name): return lambda *_: True\n"
-        "def square(x):\n    globals()['math'] = Yes()\n    return x + 1",
-        check="import math\nsquare(1)\nassert math.isclose(square(1.5), 2.25)",
-    ),
-    "a helper is rebound that is called as a statement": Attack(
-        "def square(x):\n    globals()['verify'] = lambda *_: True\n    return x + 1",
-        check="square(1)\nverify(square)\nassert square",
-    ),
-    "what the check counts is rebound": Attack(
-        "def square(x):\n    globals()['wrong'] = []\n    return x + 1",
-        check="wrong = []\nfor n in (2, 3):\n    if square(n) != n * n:\n"
-        "        wrong = [*wrong, n]\nsquare(1)\nassert not wrong",
-    ),
-    "the time at which the check began is rebound": Attack(
-        "def square(x):\n    globals()['start'] = 1e9\n    time.sleep(0.3)\n    return x * x",
-        check="start = time.perf_counter()\nsquare(3)\n"
-        "took = time.perf_counter() - start\nassert took < 0.2",
-    ),
     # Arithmetic is not witnessed, and this is how floats are compared.
     "a difference that is always 0": Attack(
         "class Same:\n    def __sub__(self, other): return 0.0\n    __rsub__ = __sub__\n"
@@ -284,22 +300,6 @@ OPEN = {
         "def lie(*_):\n    re._compile = real\n    return Yes()\n"
         "def square(x):\n    re._compile = lie\n    return 1000",
         check="import re\nassert re.fullmatch('[0-9]', str(square(3)))",
-    ),
-    # Built-in names become constants where they are called, passed or compared only.
-    "a built-in name in a pattern": Attack(
-        "str = object\n" + WRONG,
-        check="match square(3):\n    case str(): ok = True\n    case _: ok = False\nassert ok",
-    ),
-    "a built-in name in a list": Attack(
-        "str = object\n" + WRONG,
-        check="assert all(isinstance(square(3), kind) for kind in [str])",
-    ),
-    # A `raise` of the check's is not told of where it arises.
-    "an error that is raised by hand, in a context of the student's": Attack(
-        "class Calm:\n    def __enter__(self): return self\n"
-        "    def __exit__(self, *_): return True\ndef square(x): return Calm()",
-        check="with square(3) as got:\n"
-        "    if not hasattr(got, 'value'): raise AssertionError('no value')",
     ),
 }
 
