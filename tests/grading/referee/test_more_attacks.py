@@ -130,6 +130,18 @@ ATTACKS = {
         check="with square(3) as got:\n"
         "    if not hasattr(got, 'value'): raise AssertionError('no value')",
     ),
+    # This is how floats are compared.
+    "a difference that is always 0": Attack(
+        "class Same:\n    def __sub__(self, other): return 0.0\n    __rsub__ = __sub__\n"
+        "def square(x): return Same()",
+        check="assert abs(square(3) - 9) < 1e-9",
+    ),
+    "the cache of re": Attack(
+        "import re\nclass Yes:\n    def __getattr__(self, name): return lambda *_: True\n"
+        "class Cache(dict):\n    def __getitem__(self, key): return Yes()\n"
+        "re._cache = re._cache2 = Cache()\n" + WRONG,
+        check="import re\nassert re.fullmatch('[0-9]', str(square(1000)))",
+    ),
     "a proxy for what is more than all": Attack(
         "import weakref\nclass More:\n    def __gt__(self, other): return True\n"
         "    __ge__ = __lt__ = __gt__\nmore = More()\ndef square(x): return weakref.proxy(more)",
@@ -278,40 +290,6 @@ await main()
     assert result.cells[-1].status == "ok", result.cells[-1].traceback
 
 
-#: What still earns points, with no suspicion at all: see the notes behind each.
-OPEN = {
-    # Arithmetic is not witnessed, and this is how floats are compared.
-    "a difference that is always 0": Attack(
-        "class Same:\n    def __sub__(self, other): return 0.0\n    __rsub__ = __sub__\n"
-        "def square(x): return Same()",
-        check="assert abs(square(3) - 9) < 1e-9",
-    ),
-    # Data of modules are not sealed, and some of them are asked what they find.
-    "the cache of re": Attack(
-        "import re\nclass Yes:\n    def __getattr__(self, name): return lambda *_: True\n"
-        "class Cache(dict):\n    def __getitem__(self, key): return Yes()\n"
-        "re._cache = re._cache2 = Cache()\n" + WRONG,
-        check="import re\nassert re.fullmatch('[0-9]', str(square(1000)))",
-    ),
-    # What an assertion calls is fixed, but not what that calls.
-    "a patch that undoes itself, below what is asserted": Attack(
-        "import re\nreal = re._compile\n"
-        "class Yes:\n    def __getattr__(self, name): return lambda *_: True\n"
-        "def lie(*_):\n    re._compile = real\n    return Yes()\n"
-        "def square(x):\n    re._compile = lie\n    return 1000",
-        check="import re\nassert re.fullmatch('[0-9]', str(square(3)))",
-    ),
-}
-
-
-@pytest.mark.xfail(strict=True, reason="found in a review, and not cured yet")
-@pytest.mark.parametrize("name", OPEN)
-def test_what_is_still_open(runner: Runner, name: str) -> None:
-    attack = OPEN[name]
-    result = run(runner, attack.cell, check=attack.check)
-    assert result.cells[-1].status != "ok" or result.suspicions
-
-
 #: How a function of the student's comes to pass for one of `inspect`, which may read code.
 POSES = {
     "its file's name is set": """
@@ -337,11 +315,19 @@ steal = posing.steal
 }
 
 
-@pytest.mark.xfail(strict=True, reason="found in a review, and not cured yet")
 @pytest.mark.parametrize("way", POSES)
 def test_nobody_passes_for_a_library(runner: Runner, way: str) -> None:
     result = run(runner, f"import inspect\n{POSES[way]}\nprint(steal(verify).co_consts)")
     assert not result.cells[1].outputs or result.suspicions
+
+
+@pytest.mark.parametrize("way", POSES)
+def test_nobody_gets_a_frame_as_a_library(runner: Runner, way: str) -> None:
+    poses = POSES[way].replace("owner.__code__", "__import__('sys')._getframe(owner)")
+    answer = f"import inspect\n{poses}\ndef square(x):\n    steal(1)\n    return x * x"
+    result = run(runner, answer, check="assert square(3) == 9")
+    assert result.cells[-1].status != "ok"
+    assert "breach" in {suspicion.kind for suspicion in result.suspicions}
 
 
 @pytest.mark.parametrize("name", ATTACKS)

@@ -71,6 +71,7 @@ _IDENTITY = frozenset(("is", "is not"))
 _gettrace, _getprofile = sys.gettrace, sys.getprofile
 _names_in = namespace_of(ModuleType)["__dict__"].__get__
 _name_of = type.__dict__["__name__"].__get__
+_SUBTRACTIONS = frozenset(("__sub__", "__rsub__"))
 _TRUTH = frozenset(("__bool__", "__len__"))
 
 
@@ -166,6 +167,7 @@ class Referee:
         self._evidence: dict[str, Callable[..., None]] = {
             "compare": self._compare,
             "guard": self._guard,
+            "difference": self._difference,
             "leaf": self._leaf,
             "truth": self._truth,
             "failed": self._failed,
@@ -602,8 +604,14 @@ class Referee:
     def _imitate(self, value: Any) -> Any:
         return self._owners.imitate(value, far_from)
 
-    def _refuse_to_vouch(self, operands: Any, operators: str) -> None:
-        found = [self._owners.decides_itself(operand, COMPARISONS) for operand in operands]
+    def _difference(self, _cell: int, box: list[Any]) -> None:
+        (operands,) = box
+        self._refuse_to_vouch(operands, "-", _SUBTRACTIONS)
+
+    def _refuse_to_vouch(
+        self, operands: Any, operators: str, methods: frozenset[str] = COMPARISONS
+    ) -> None:
+        found = [self._owners.decides_itself(operand, methods) for operand in operands]
         names = [name for name in found if name]
         if names and len(names) < len(found):
             raise AssertionError(

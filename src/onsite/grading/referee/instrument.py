@@ -378,7 +378,7 @@ class _Writer(ast.NodeTransformer):
             case ast.UnaryOp(op=ast.Not()):
                 node.operand = self._truth(node.operand)
                 return node
-        return _call("leaf", self.visit(node))
+        return _call("leaf", self.visit(_differing(node)))
 
     def _visit_compare(self, node: ast.Compare) -> ast.AST:
         operators = tuple(_OPERATORS[type(op)] for op in node.ops)
@@ -395,7 +395,7 @@ class _Writer(ast.NodeTransformer):
         number = len(self.comparisons)
         self.comparisons.append(Comparison(operators, tuple(literals)))
         sent = [
-            self._fixed(self.visit(operand))
+            self._fixed(self.visit(_differing(operand)))
             for operand, literal in zip(operands, literals, strict=True)
             if literal is None
         ]
@@ -539,6 +539,16 @@ def make_canaries(seed: str) -> Canaries:
         made.append((chance.choice(ways), value))
     chance.shuffle(made)
     return tuple(made)
+
+
+def _differing(node: ast.expr) -> ast.expr:
+    """What an assertion compares, with a witness of the subtraction that it may be."""
+    match node:
+        case ast.BinOp(op=ast.Sub(), left=left, right=right):
+            return _call("difference", _row([left, right]), line=node.lineno)
+        case ast.Call(func=ast.Name(id="abs" | "round"), args=[first, *others]):
+            node.args = [_differing(first), *others]
+    return node
 
 
 def _as_assertion(node: ast.Raise) -> ast.Assert | None:

@@ -24,8 +24,8 @@ from onsite.stage import Stage
 
 _FILES = ("naked", "witnesses")
 _APART = (
-    "constants", "bind", "calls", "opaque", "kinds", "plain", "line", "owners", "watch", "seal",
-    "doubts", "inside",
+    "constants", "bind", "calls", "opaque", "kinds", "plain", "line", "owners", "genuine",
+    "watch", "seal", "doubts", "inside",
 )  # fmt: skip
 
 

@@ -146,6 +146,12 @@ class Seal:
         self._cells: dict[int, tuple[CellType, Any, str]] = {}
         self._defaults: dict[int, tuple[dict[str, Any], dict[str, Any], str]] = {}
         self._partials: dict[int, tuple[Any, tuple[Any, ...], str]] = {}
+        #: What `re` has compiled already, which is asked before anything is compiled.
+        self._patterns = [
+            (name, found)
+            for name in ("_cache", "_cache2")
+            if type(found := modules["re"][1].get(name)) is dict
+        ]
         self._meta_path, self._path_hooks = [*sys.meta_path], [*sys.path_hooks]
         #: What was put back, until it can be let go of: that may run code of the student's.
         self.displaced: list[Any] = []
@@ -254,6 +260,7 @@ class Seal:
                 changed += space.restore(self.displaced)
         changed += self._strangers()
         changed += self._put_functions_back()
+        changed += self._empty_patterns()
         for name, module in self._loaded.items():
             if (found := sys.modules.get(name)) is not module:
                 self.displaced.append(found)
@@ -268,6 +275,17 @@ class Seal:
                 self.displaced += now
                 now[:] = was
         return changed
+
+    def _empty_patterns(self) -> Iterator[str]:
+        space = self._loaded["re"].__dict__
+        for name, cache in self._patterns:
+            if (found := space.get(name)) is not cache:
+                self.displaced.append(found)
+                space[name] = cache
+                yield f"re.{name}"
+            # Anybody may have put something into it; its keys may be anything as well.
+            self.displaced += cache.items()
+            cache.clear()
 
     def _tidy_modules(self) -> list[str]:
         """Take names away that are no texts; where they were."""

@@ -31,6 +31,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from onsite.grading.referee.calls import witness_calls
 from onsite.grading.referee.constants import REFEREE
+from onsite.grading.referee.genuine import is_genuine
 from onsite.grading.referee.kinds import by_id, ids, is_a, text_in
 from onsite.grading.referee.opaque import NOTHING
 from onsite.grading.referee.owners import Owners
@@ -399,7 +400,9 @@ class Watch:
         return found
 
     def _is_library(self, name: str) -> bool:
-        return name.startswith(self._libraries) and name not in self._pretended
+        return (
+            name.startswith(self._libraries) and "/.." not in name and name not in self._pretended
+        )
 
     def _by_student(self, *, directly: bool = False) -> bool:
         """Whether the student's code did it, by itself or (unless `directly`) through a library."""
@@ -523,6 +526,8 @@ class Watch:
         file = code.co_filename
         if not self._is_library(file) or any(part in file for part in _TALKERS):
             return False
+        if not is_genuine(code):
+            return False
         variables = self.variables.get(get_ident())
         if variables is None:
             raise UnsureError(frame)
@@ -536,20 +541,29 @@ class Watch:
             return False
         return file.endswith(_READERS) or self._by_instructor()
 
+    @_looks
     def _hands_out_frames(self) -> bool:
         """Whether what asks for a frame gives it to somebody who is no library."""
-        stack = self._stack()
-        if not stack:
+        frame = self._caller()
+        if frame is None:
             return False
-        file, function, _, _ = stack[0]
+        code = frame.f_code
+        file = code.co_filename
         if not self._is_library(file) or any(part in file for part in _TALKERS):
             return True
-        if function not in _INDISCREET:
+        if not is_genuine(code):
+            return True
+        if code.co_name not in _INDISCREET:
             return False
-        caller, _, _, ours = stack[1] if len(stack) > 1 else ("", "", 0, False)
-        if ours:
-            return function != "walk_tb"  # what an instructor's cell asks of an error that it has
-        return not (self._is_library(caller) and any(part in caller for part in _BLAMERS))
+        if frame.f_back is None:
+            return True
+        caller = frame.f_back.f_code
+        if id(caller) in self._owners.codes:
+            return code.co_name != "walk_tb"  # what an instructor's cell asks of an error it has
+        blames = self._is_library(caller.co_filename) and any(
+            part in caller.co_filename for part in _BLAMERS
+        )
+        return not (blames and is_genuine(caller))
 
     def _where(self) -> str:
         stack = self._stack()

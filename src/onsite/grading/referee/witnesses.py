@@ -92,6 +92,16 @@ def guard(what: str, operate: Any, operands: Any) -> Any:
         box = chain = operands = each = part = None
 
 
+def difference(operands: Any) -> Any:
+    """A subtraction whose result an assertion compares with something."""
+    box: Any = [operands]
+    audit(secret, "difference", cell, box)
+    try:
+        return operands[0] - operands[1]
+    finally:
+        box = operands = None
+
+
 def leaf(value: Any) -> bool:
     """The truth of something that is no comparison."""
     if value is True or value is False:
