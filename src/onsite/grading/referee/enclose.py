@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from types import CodeType
 from typing import Any, TypeVar
 
@@ -70,8 +71,8 @@ def enclose(
     bound = {name for node in _own_level(tree.body) for name in _binds(node)}
     own = sorted((used | bound) & how.names - handled)
     others = (bound | handled).difference(own)
-    count = sum(map(_is_first, tree.body))
-    first, body = tree.body[:count], tree.body[count:]
+    first = [*takewhile(comes_first, tree.body)]
+    body = tree.body[len(first) :]
     body = _Exporting(frozenset(own)).statements(body)
     body = [
         *_begin(own),
@@ -112,9 +113,12 @@ def _at_top_level(code: CodeType) -> CodeType:
     return code.replace(co_consts=constants, co_qualname=code.co_qualname.removeprefix(_INNER))
 
 
-def _is_first(node: ast.stmt) -> bool:
-    """Whether it has to stand in the module itself."""
-    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
+def comes_first(node: ast.stmt) -> bool:
+    """Whether it has to stand at the beginning of a module."""
+    match node:
+        case ast.Expr(value=ast.Constant(value=str())) | ast.ImportFrom(module="__future__"):
+            return True
+    return False
 
 
 def _begin(own: Sequence[str]) -> Iterator[ast.stmt]:

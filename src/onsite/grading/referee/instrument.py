@@ -26,7 +26,13 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from onsite.grading.referee.calls import COLUMN
 from onsite.grading.referee.constants import GIVEN, MARK
-from onsite.grading.referee.enclose import Enclosing, can_be_enclosed, enclose, enclosed
+from onsite.grading.referee.enclose import (
+    Enclosing,
+    can_be_enclosed,
+    comes_first,
+    enclose,
+    enclosed,
+)
 from onsite.grading.referee.names import bound, bound_in, local_names
 from onsite.grading.referee.plain import NotPlainError, encode
 
@@ -222,6 +228,7 @@ def instrument(
     if text is None:
         return None
     tree = _parse(text, name)
+    encloses = canaries is not None and can_be_enclosed(tree)
     binds = frozenset(bound(tree))
     local = binds | local_names(tree)
     given = frozenset(each for each in given if each[0] not in local)
@@ -231,7 +238,7 @@ def instrument(
         writer.add_canaries(tree, canaries)
     writer.add_end(tree)
     code, variables = _compile(tree, name), None
-    if canaries is not None and can_be_enclosed(tree):
+    if encloses:
         constants = {each: partial(_builtin, each) for each in _BUILTINS - own - local}
         how = Enclosing(kept - frozenset(dir(builtins)), constants, _told)
         is_async = bool(code.co_flags & inspect.CO_COROUTINE)
@@ -300,7 +307,7 @@ class _Writer(ast.NodeTransformer):
     def add_canaries(self, tree: ast.Module, canaries: Canaries) -> None:
         """Put half of the canaries before everything else in the cell, and half behind it."""
         first = 0
-        while first < len(tree.body) and _comes_first(tree.body[first]):
+        while first < len(tree.body) and comes_first(tree.body[first]):
             first += 1
         for count, (text, value) in enumerate(canaries):
             number = len(self.assertions)
@@ -564,14 +571,6 @@ def _as_assertion(node: ast.Raise) -> ast.Assert | None:
         case _:
             return None
     return ast.copy_location(ast.Assert(ast.Constant(False), message), node)
-
-
-def _comes_first(node: ast.stmt) -> bool:
-    """Whether it has to stand at the beginning of a module."""
-    match node:
-        case ast.Expr(value=ast.Constant(value=str())) | ast.ImportFrom(module="__future__"):
-            return True
-    return False
 
 
 def _builtin(name: str) -> ast.Constant:
