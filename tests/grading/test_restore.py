@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from typing import Any
 
 import nbformat
@@ -155,6 +156,15 @@ def test_the_rubric_is_the_instructors(source: NotebookNode) -> None:
     for submitted in (untouched, altered, moved, without):
         assert texts(submitted) == ["Mine.", "Be strict."]
         assert "Full points" not in nbformat.writes(restored_from(submitted, original))
+
+
+def test_a_cell_of_empty_lines_takes_no_time(original: NotebookNode) -> None:
+    submitted = copy.deepcopy(original)
+    submitted.cells.append(new_code_cell("\n" * 100_000))
+    restored = restore(read_submission(nbformat.writes(submitted).encode()), original)
+    started = time.process_time()
+    assert left_out(restored) == {2}
+    assert time.process_time() - started < 1
 
 
 def test_demos_and_magics_are_told_from_the_rest(original: NotebookNode) -> None:

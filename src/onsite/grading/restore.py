@@ -41,7 +41,8 @@ Cell = dict[str, Any]
 #: What a missing cell of the student's says when it came back.
 MISSED = "This cell was missing from what was handed in, and was put back."
 
-_MAGIC = re.compile(r"^\s*[%!]|get_ipython", re.MULTILINE)
+# Not \s, which would go through all empty lines below from each of them.
+_MAGIC = re.compile(r"^[^\S\n]*[%!]|get_ipython", re.MULTILINE)
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
