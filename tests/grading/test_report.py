@@ -107,6 +107,12 @@ def assert_nothing_hidden(said: Any) -> None:
         assert hidden not in told
 
 
+def test_a_line_of_any_number_is_no_place() -> None:
+    error = ("E", "x", traceback(f"line {'9' * 5000}"))
+    (own,) = report(source(), executed(own="1 / 0", errors={"own": error}), "ann", MARKS).own
+    assert own.failure == Failure("E", "x")
+
+
 def test_a_recursion_is_not_told_in_full() -> None:
     code = "def add(a, b):\n    return add(a, b)"
     frames = ["  line 2, in add: return add(a, b)"] * 50

@@ -25,7 +25,7 @@ CellData = Mapping[str, Any]
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 #: How a traceback names a place: IPython for a student's cell, our referee for a check.
-_FRAME = re.compile(r"\s*(?:Cell In\[\d+\], )?line (\d+)(?:, in ([\w.<>]+))?(?:\(.*\))?:? ?")
+_FRAME = re.compile(r"\s*(?:Cell In\[\d+\], )?line (\d{1,7})(?:, in ([\w.<>]+))?(?:\(.*\))?:? ?")
 #: What stands before the text of a line in IPython's frames.
 _MARGIN = re.compile(r"\s*(?:-+> *)?(?:\d+ )?")
 _HEADING = re.compile(r"^#{2,5} +(.+?) *#*$", re.MULTILINE)
