@@ -136,6 +136,11 @@ def test_grade_of_an_unknown_module(course: Path) -> None:
     assert done.returncode == 2
     assert "source/ has no module '02-none'" in done.stderr
     assert onsite(course, "build").returncode == 0
+    (course / "submitted" / "\x1b[31m" / "01-basics").mkdir(parents=True)
+    done = onsite(course, "grade", "01-basics", "--student", "ann")
+    assert done.returncode == 2
+    assert r"there are \x1b[31m." in done.stderr
+    shutil.rmtree(course / "submitted")
     (course / "submitted").write_text("a file")
     done = onsite(course, "grade", "01-basics")
     assert done.returncode == 2
