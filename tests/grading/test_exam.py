@@ -92,7 +92,7 @@ def exam(source: bytes) -> Exam:
 FAULT = "setup, which is not the student's, failed: ConnectionError: no server"
 FLOOD = (
     "setup, which is not the student's, failed: OutputLimitError: "
-    "the cell printed or displayed more than 4,194,304 bytes"
+    "the cell printed or displayed more than 4,194,304 bytes, or the notebook more than 33,554,432"
 )
 
 
