@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from onsite.errors import OnsiteError
+from onsite.errors import OnsiteError, visible
 
 app = typer.Typer(
     name="onsite",
@@ -443,7 +443,8 @@ def main() -> None:
     try:
         app()
     except OnsiteError as error:
-        errors.print(f"[bold red]onsite:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        said = escape(visible(str(error)))
+        errors.print(f"[bold red]onsite:[/] {said}", highlight=False, soft_wrap=True)
         sys.exit(2)
 
 

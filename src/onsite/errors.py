@@ -14,3 +14,13 @@ class OnsiteError(Exception):
 def sentence(text: str) -> str:
     """The text with a full stop, unless it ends as a question does."""
     return text if text.endswith("?") else f"{text}."
+
+
+def visible(text: str) -> str:
+    """The text with escapes for what a terminal would obey, or show as something else.
+
+    Names of files and what a submission says of itself may hold anything.
+    """
+    return "".join(
+        each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text
+    )

@@ -131,11 +131,32 @@ def test_grade_by_a_cluster(course: Path) -> None:
 
 
 @pytest.mark.slow
-def test_grade_of_an_unknown_module(course: Path) -> None:
+def test_what_cannot_be_graded_is_one_sentence(course: Path) -> None:
     done = onsite(course, "grade", "02-none")
     assert done.returncode == 2
     assert "source/ has no module '02-none'" in done.stderr
     assert onsite(course, "build").returncode == 0
+    (course / "submitted" / "\x1b[31m" / "01-basics").mkdir(parents=True)
+    done = onsite(course, "grade", "01-basics", "--student", "ann")
+    assert done.returncode == 2
+    assert r"there are \x1b[31m." in done.stderr
+    (course / "submitted" / "ann" / "01-basics").mkdir(parents=True)
+    broken = course / "nbgrader_config.py"
+    broken.write_text("c = get_config(")
+    done = onsite(course, "grade", "01-basics", "--student", "ann")
+    assert done.returncode == 2
+    assert "nbgrader_config.py cannot be read: SyntaxError: '(' was never closed" in done.stderr
+    broken.unlink()
+    notebook = course / "source" / "01-basics" / "adding.ipynb"
+    kept = notebook.read_bytes()
+    for content in (b"{", b"\xff", b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}}'):
+        notebook.write_bytes(content)
+        done = onsite(course, "grade", "01-basics", "--student", "ann")
+        assert done.returncode == 2
+        assert "adding.ipynb is no notebook of an assignment" in done.stderr
+        assert "Traceback" not in done.stderr
+    notebook.write_bytes(kept)
+    shutil.rmtree(course / "submitted")
     (course / "submitted").write_text("a file")
     done = onsite(course, "grade", "01-basics")
     assert done.returncode == 2

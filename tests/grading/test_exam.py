@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def exam(source: bytes) -> Exam:
 FAULT = "setup, which is not the student's, failed: ConnectionError: no server"
 FLOOD = (
     "setup, which is not the student's, failed: OutputLimitError: "
-    "the cell printed or displayed more than 4,194,304 bytes"
+    "the cell printed or displayed more than 4,194,304 bytes, or the notebook more than 33,554,432"
 )
 
 
@@ -277,3 +278,14 @@ def run() -> Iterator[Any]:
 )
 def test_whose_doing_it_is(run: Any, helpers: str, error: tuple[str, str], whose: str) -> None:
     assert run(helpers, *error) == whose
+
+
+@pytest.mark.parametrize("demo", ["-" * 5_000 + "1", "a;" * 300_000], ids=["deep", "long"])
+def test_a_demo_that_no_parser_likes(bare: Runner, demo: str) -> None:
+    source = source_of("x = 1")
+    handed_in = json.loads(work(source, one="def one():\n    return missing"))
+    handed_in["cells"].append(cell(demo, onsite={"role": "demo", "name": "mine"}))
+    started = time.process_time()
+    grade = exam(source).grade(bare, json.dumps(handed_in).encode())
+    assert (grade.problem, grade.points) == ("", 2)
+    assert time.process_time() - started < 5

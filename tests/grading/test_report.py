@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 from tests.grading.graded import executed, source
 
+from onsite.grading.feedback import render
 from onsite.grading.marks import Mark, Marks, Note
-from onsite.grading.report import LONGEST_MESSAGE, MOST_FRAMES, Failure, Frame, report
+from onsite.grading.report import (
+    LONGEST_MESSAGE,
+    MOST_FRAMES,
+    MOST_OWN,
+    Failure,
+    Frame,
+    report,
+)
 
 WRONG = "def add(a, b):\n    return helper(a, b)\n\n\ndef helper(a, b):\n    return a / 0"
 MARKS = Marks(
@@ -107,6 +115,12 @@ def assert_nothing_hidden(said: Any) -> None:
         assert hidden not in told
 
 
+def test_a_line_of_any_number_is_no_place() -> None:
+    error = ("E", "x", traceback(f"line {'9' * 5000}"))
+    (own,) = report(source(), executed(own="1 / 0", errors={"own": error}), "ann", MARKS).own
+    assert own.failure == Failure("E", "x")
+
+
 def test_a_recursion_is_not_told_in_full() -> None:
     code = "def add(a, b):\n    return add(a, b)"
     frames = ["  line 2, in add: return add(a, b)"] * 50
@@ -130,6 +144,14 @@ def test_what_the_students_own_cells_did() -> None:
     assert said.exercises[0].failure == Failure(
         "SyntaxError", "'(' was never closed", (Frame("add", 1, "", "def add(:"),)
     )
+
+
+def test_of_very_many_failed_cells_some_are_told_of() -> None:
+    nb = executed(own="1 / 0", errors={"own": ("E", "x", [])})
+    nb["cells"] += [nb["cells"][0]] * MOST_OWN
+    said = report(source(), nb, "ann", MARKS)
+    assert (len(said.own), said.own_left) == (MOST_OWN, 1)
+    assert "… and 1 more cells of your own." in render(said)
 
 
 def test_the_instructors_cells_are_not_the_students_own() -> None:

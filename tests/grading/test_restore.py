@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from typing import Any
 
 import nbformat
@@ -18,6 +19,13 @@ from onsite.grading.restore import (
     read_submission,
     restore,
 )
+
+#: Cells of older formats.
+CODE = {"cell_type": "code", "input": "x = 1", "language": "python", "outputs": [], "metadata": {}}
+TEXT = {"cell_type": "text", "text": "old"}
+HTML = {"cell_type": "html", "source": "<b>", "metadata": {}}
+HEADING = {"cell_type": "heading", "level": 2, "source": "a\nb", "metadata": {}}
+RAW = {"cell_type": "raw", "source": "raw", "metadata": {}}
 
 
 def graded(grade_id: str, source: str, **more: Any) -> NotebookNode:
@@ -157,6 +165,15 @@ def test_the_rubric_is_the_instructors(source: NotebookNode) -> None:
         assert "Full points" not in nbformat.writes(restored_from(submitted, original))
 
 
+def test_a_cell_of_empty_lines_takes_no_time(original: NotebookNode) -> None:
+    submitted = copy.deepcopy(original)
+    submitted.cells.append(new_code_cell("\n" * 100_000))
+    restored = restore(read_submission(nbformat.writes(submitted).encode()), original)
+    started = time.process_time()
+    assert left_out(restored) == {2}
+    assert time.process_time() - started < 1
+
+
 def test_demos_and_magics_are_told_from_the_rest(original: NotebookNode) -> None:
     submitted = copy.deepcopy(original)
     for name in ("load", "double"):
@@ -207,16 +224,37 @@ def test_what_cannot_be_read(data: bytes, message: str) -> None:
 @pytest.mark.parametrize(
     "old",
     [
-        {"nbformat": 3, "worksheets": [{"cells": [{}] * 1_000}, {"cells": [{}] * 1_001}]},
-        {"nbformat": 1, "cells": [{}] * 2_001, "worksheets": []},
+        {"nbformat": 3, "worksheets": [{"cells": [CODE] * 1_000}, {"cells": [CODE] * 1_001}]},
+        {"nbformat": 1, "cells": [CODE] * 2_001, "worksheets": []},
     ],
 )
-def test_too_many_cells_are_not_converted(
-    old: dict[str, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(nbformat, "convert", None)
+def test_too_many_cells_of_an_old_notebook(old: dict[str, object]) -> None:
     with pytest.raises(SubmissionError, match="more than 2000 cells"):
         read_submission(json.dumps(old).encode())
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        {"nbformat": 1, "cells": [{"cell_type": "code", "code": "1"}, TEXT]},
+        {"nbformat": 2, "metadata": {}, "worksheets": [{"cells": [CODE]}, {"cells": [HTML]}]},
+        {"nbformat": 3, "metadata": {}, "worksheets": [{"cells": [CODE, HTML, HEADING, RAW]}]},
+    ],
+)
+def test_old_notebooks_are_read_as_nbformat_reads_them(old: dict[str, object]) -> None:
+    new = nbformat.convert(nbformat.from_dict(copy.deepcopy(old)), 4)
+    assert [(cell["cell_type"], cell["source"]) for cell in new["cells"]] == [
+        (cell["cell_type"], cell["source"]) for cell in read_submission(json.dumps(old).encode())
+    ]
+
+
+def test_outputs_of_old_notebooks_are_not_looked_at() -> None:
+    cell = {**CODE, "outputs": [{}] * 300_000}
+    old = {"nbformat": 3, "metadata": {}, "worksheets": [{"cells": [cell]}]}
+    data = json.dumps(old).encode()
+    started = time.process_time()
+    assert [cell["source"] for cell in read_submission(data)] == ["x = 1"]
+    assert time.process_time() - started < 2
 
 
 def test_older_and_odd_notebooks_are_read() -> None:

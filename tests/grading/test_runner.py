@@ -20,6 +20,7 @@ from tests.grading.conftest import LIMITS
 from tests.grading.notebooks import cell, notebook
 
 from onsite.errors import OnsiteError
+from onsite.grading.outputs import LONGEST_TEXT
 from onsite.grading.result import CellResult, RunResult
 from onsite.grading.runner import Runner, RunnerError
 
@@ -370,6 +371,44 @@ def test_a_flood_of_output_stops_at_the_limit(runner: Runner, source: str) -> No
     assert statuses(result) == ["ok", "output_limit"]
     assert result["c1"].error_name == "OutputLimitError"
     assert len(result.notebook) < 200_000
+
+
+def test_all_cells_together_have_a_limit_too(runner: Runner) -> None:
+    limits = replace(LIMITS, output_bytes=100_000, notebook_bytes=250_000)
+    result = runner.run(notebook(*["print('x' * 90_000)"] * 5, "1 / 0", "x = 1"), limits=limits)
+    assert statuses(result) == ["ok"] * 2 + ["output_limit"] * 3 + ["error", "ok"]
+    assert len(result.notebook) < 300_000
+
+
+def test_a_long_error_in_a_check_is_cut(runner: Runner) -> None:
+    data = notebook("def f():\n    raise ValueError('x' * 10_000_000)", "assert f() == 1")
+    result = runner.run(data, roles={1: "check"}, exercises=frozenset("f"))
+    assert result["c1"].error_name == "ValueError"
+    assert len(result["c1"].error_message) == LONGEST_TEXT
+    assert len(result.notebook) < 2 * LONGEST_TEXT
+
+
+def test_a_flood_of_messages_that_show_nothing_holds_nobody_up(runner: Runner) -> None:
+    flood = """
+        import os, struct, threading
+
+        channel = get_ipython().emit._channel
+        message = b'{"type": "clear_output", "wait": true}'
+        many = (struct.pack(">I", len(message)) + message) * 10_000
+
+        def send():
+            while True:
+                left = memoryview(many)
+                while left:
+                    left = left[os.write(channel.fileno(), left):]
+
+        threading.Thread(target=send, daemon=True).start()
+        """
+    limits = replace(LIMITS, seconds_per_cell=5, seconds=10)
+    started = time.monotonic()
+    result = runner.run(notebook(textwrap.dedent(flood), "1"), limits=limits)
+    assert result["c0"].status == "ok"
+    assert time.monotonic() - started < 15
 
 
 def test_after_a_flood_the_next_cells_have_their_turn(runner: Runner) -> None:

@@ -7,15 +7,17 @@ import socket
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.grading.grading import grade
 from tests.grading.test_grade import MODULE, course_with, solve
 
 from onsite.course.layout import Layout
+from onsite.grading import submission as reading
 from onsite.grading.grade import find_students
 from onsite.grading.restore import MAX_BYTES, SubmissionError
-from onsite.grading.submission import STAGING, Submission, read_submitted
+from onsite.grading.submission import STAGING, Submission, read_regular, read_submitted
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ def test_any_bytes_travel(layout: Layout) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["-rf", "a b", "x\ny", "semi;colon", "new\u2028line", "é" * 64 + "/"]
+    "name", ["-rf", "a b", "x\ny", "semi;colon", "new\u2028line", "é" * 64 + "/", "中" * 43]
 )
 def test_folders_that_are_no_students(layout: Layout, name: str) -> None:
     with pytest.raises(SubmissionError, match="is not named by a student id") as raised:
@@ -119,6 +121,7 @@ def test_times(layout: Layout, text: str, when: datetime | None) -> None:
         "9999999-11-20",
         "\x1b[31m",
         "1" * 199,
+        "12:00001000000000000000000000000009999",
     ],
 )
 def test_times_that_are_none(layout: Layout, text: str) -> None:
@@ -128,6 +131,32 @@ def test_times_that_are_none(layout: Layout, text: str) -> None:
     ) as raised:
         read(layout)
     assert str(raised.value).isprintable()
+
+
+def test_a_folder_that_becomes_a_link_leads_nowhere(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = layout.submitted / "ann" / MODULE
+    secret = layout.root / "secret"
+    secret.mkdir()
+    (secret / "adding.ipynb").write_text("secret")
+
+    def swap(path: Path, *more: Any) -> bytes | None:
+        if not folder.is_symlink():
+            folder.rename(folder.with_name("aside"))
+            folder.symlink_to(secret)
+        return read_regular(path, *more)
+
+    monkeypatch.setattr(reading, "read_regular", swap)
+    assert read(layout).notebooks == {}
+
+
+def test_who_cannot_be_looked_into_is_not_passed_over(layout: Layout) -> None:
+    (layout.source / MODULE).mkdir(parents=True)
+    (layout.submitted / "bob").symlink_to("bob")
+    assert find_students(layout, MODULE) == ["ann", "bob"]
+    with pytest.raises(SubmissionError, match="submitted/bob is not a regular folder"):
+        read_submitted(layout, "bob", MODULE, ["adding"])
 
 
 def test_what_is_no_hand_in_is_passed_over(layout: Layout) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -8,7 +9,7 @@ from onsite.grading.outcome import Grade, TopicGrade
 from onsite.grading.result import Suspicion
 from onsite.grading.score import Score
 from onsite.grading.show import LONGEST_TABLE, grade_json, grade_parts
-from onsite.grading.summary import Line
+from onsite.grading.summary import Line, TopicLine
 
 SIGN = Suspicion("breach", 6, "sys.addaudithook at [2]:1")
 GRADE = Grade(
@@ -70,3 +71,20 @@ def test_a_large_class_is_counted_but_not_listed() -> None:
     assert "s1 " not in text
     assert "... and 10 more; --json has them all." in text
     assert len(text.splitlines()) < LONGEST_TABLE + 15
+
+
+def test_nothing_of_a_students_is_obeyed_by_a_terminal() -> None:
+    evil = "\x1b]0;mine\x1b\\ \x9b31m\u202e"
+    line = Line(
+        "[red]:smile:",
+        "graded",
+        (
+            TopicLine("adding", 1, 2, False, suspicions=(Suspicion("noted", 1, evil),)),
+            TopicLine("later", 0, 0, False, problem=evil),
+        ),
+    )
+    text = shown(line, replace(line, status="not graded", topics=(), problem=evil))
+    assert text.count("[red]:smile: ") == 3
+    assert text.count("[red]:smile:, adding") == 1
+    assert text.count(r"\x1b]0;mine\x1b\ \x9b31m\u202e") == 2
+    assert text.replace("\n", "").isprintable()

@@ -55,3 +55,4 @@ def test_what_json_does_not_know() -> None:
     assert got["n"] is None
     assert got["s"] == "?"
     assert "object" in got["o"]
+    assert decode(b'{"n": [1e999, -1e999, 1e9]}') == {"n": [None, None, 1e9]}

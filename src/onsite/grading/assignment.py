@@ -101,11 +101,22 @@ def read_assignment(layout: Layout, module: str) -> Assignment:
         digest.update(repr((topic, len(data))).encode() + data)
     return Assignment(
         module,
-        {topic: master(data) for topic, data in references.items()},
+        {topic: _master(folder / f"{topic}.ipynb", data) for topic, data in references.items()},
         references,
         tuple(services),
         digest.hexdigest(),
     )
+
+
+def _master(path: Path, data: bytes) -> NotebookNode:
+    try:
+        return master(data)
+    except Exception as error:  # of nbformat's and nbgrader's there are many
+        why = (str(error) or repr(error)).splitlines()[0]
+        raise OnsiteError(
+            f"{path} is no notebook of an assignment ({why}); make it again by ./onsite build "
+            f"{path.parent.name}."
+        ) from error
 
 
 def assignment_bytes(layout: Layout, module: str) -> bytes:

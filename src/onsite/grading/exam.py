@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any
 
@@ -34,6 +35,8 @@ from onsite.grading.score import executed_cells, scores, unanswered
 TRIES = 2
 #: How much of an error's text is kept beside the executed notebook, in characters.
 LONGEST_ERROR = 300
+#: How much of all demos is looked at for what it binds, in characters; to parse more takes long.
+LONGEST_DEMOS = 100_000
 
 
 class Turns:
@@ -146,18 +149,21 @@ def _result(runner: Runner, notebook: Notebook, exercises: frozenset[str]) -> Ru
     run = partial(runner.run, data, roles=roles(notebook), exercises=exercises)
     result = run(leave_out=left_out(notebook))
     missing = missing_names(result.cells)
-    if missing and any(
-        missing & _bound(notebook.cells[index]["source"]) for index in demos(notebook)
-    ):
+    if missing and any(missing & names for names in _bound_by_demos(notebook)):
         return run(leave_out=magics(notebook))
     return result
 
 
-def _bound(source: str) -> set[str]:
-    try:
-        return bound_names(source)
-    except SyntaxError:
-        return set()
+def _bound_by_demos(notebook: Notebook) -> Iterator[set[str]]:
+    """The names that each demo binds, of whose text the student may have made anything."""
+    left = LONGEST_DEMOS
+    for index in sorted(demos(notebook)):
+        source = notebook.cells[index]["source"]
+        left -= len(source)
+        if left < 0:
+            return
+        with suppress(SyntaxError, RecursionError, MemoryError):  # as the parser says it is enough
+            yield bound_names(source)
 
 
 def _shortcoming(grade: TopicGrade) -> str:

@@ -12,6 +12,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from onsite.course.layout import Layout
 from onsite.course.reader import suggestion
@@ -104,7 +105,7 @@ def find_students(layout: Layout, module: str, student: str | None = None) -> li
     handed_in = sorted(
         name
         for name in folders
-        if not name.startswith(STAGING) and os.path.lexists(layout.submitted / name / module)
+        if not name.startswith(STAGING) and _is_there(layout.submitted / name / module)
     )
     if student is not None:
         if student not in handed_in:
@@ -114,6 +115,15 @@ def find_students(layout: Layout, module: str, student: str | None = None) -> li
     if not handed_in:
         raise OnsiteError(f"Nobody has handed in {module}: there is no submitted/*/{module}.")
     return handed_in
+
+
+def _is_there(folder: Path) -> bool:
+    """Whether there is something, which also what cannot be looked into may be."""
+    try:
+        folder.lstat()
+    except OSError as error:
+        return error.errno not in (errno.ENOENT, errno.ENOTDIR)
+    return True
 
 
 @contextmanager

@@ -33,10 +33,20 @@ CONFIG = "nbgrader_config.py"
 
 
 def nbgrader_config(layout: Layout) -> Config:
-    """Nbgrader's configuration for this course: its own file at the root, if there is one."""
+    """Nbgrader's configuration for this course: its own file at the root, if there is one.
+
+    Raises:
+        OnsiteError: it is no Python, or failed.
+    """
     config = Config()
     if (layout.root / CONFIG).is_file():
-        config = PyFileConfigLoader(CONFIG, path=str(layout.root)).load_config()
+        try:
+            config = PyFileConfigLoader(CONFIG, path=str(layout.root)).load_config()
+        except Exception as error:  # it is a program
+            raise OnsiteError(
+                f"{layout.root / CONFIG} cannot be read: {type(error).__name__}: {error}; mend it "
+                "and run the same command again."
+            ) from error
     config.CourseDirectory.root = str(layout.root)
     return config
 

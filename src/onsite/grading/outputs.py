@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from onsite.grading.wire import MalformedMessageError, Message
 
+#: What an output counts for besides what is in it, in bytes.
+ENTRY = 200
+#: What is kept of an error: characters of its text and of a line of its traceback, and lines.
+LONGEST_TEXT, LONGEST_LINE, MOST_LINES = 100_000, 10_000, 200
+#: What is nested deeper is not kept: readers of notebooks have a limit as well.
+MAX_DEPTH = 100
+
 
 class Outputs:
-    """The outputs of one cell as nbformat has them, up to a limit in bytes.
+    """The outputs of one cell as nbformat has them, up to a limit in bytes; `used` says how many.
 
     In a `graded` cell only what is printed or displayed counts, because an error or a value decides
     about points: those are the referee's to say. Nor is it text on stderr: there nbgrader's rules
@@ -19,7 +27,9 @@ class Outputs:
     def __init__(
         self, limit: int, displays: dict[str, list[dict[str, Any]]], *, graded: bool = False
     ) -> None:
-        self._left = limit
+        self.used = 0
+        self._limit = limit
+        self._has_error = False
         self._graded = graded
         self._displays = displays
         self._clear_next = False
@@ -36,7 +46,7 @@ class Outputs:
         last = self._items[-1] if self._items else None
         if last is not None and last["output_type"] == "stream" and last["name"] == name:
             last["text"].append(text)
-        else:
+        elif self._take(ENTRY):
             self._items.append({"output_type": "stream", "name": name, "text": [text]})
 
     def add(self, message: Message, count: int) -> None:
@@ -60,23 +70,29 @@ class Outputs:
                 self._maybe_clear()
             return
         if kind == "error":
-            # Kept even when the cell has used up its room: it says why.
             trace = message.get("traceback")
-            self.add_error(
-                str(message.get("ename")),
-                str(message.get("evalue"))[:100_000],
-                [str(line)[:100_000] for line in trace][:200] if isinstance(trace, list) else [],
-            )
+            lines = [str(line) for line in trace[:MOST_LINES]] if isinstance(trace, list) else []
+            name, text = str(message.get("ename")), str(message.get("evalue"))
+            # The first one is kept even when the cell has used up its room: it says why.
+            if not self._has_error or self._take(ENTRY):
+                self.add_error(name, text, lines)
             return
-        if not self._take(len(json.dumps(message.get("data")))):
+        content = [message.get("data"), message.get("metadata")]
+        if not _is_shallow(content):
             return
-        bundle = {
-            "data": _mime_bundle(message.get("data")),
-            "metadata": _object(message.get("metadata")),
-        }
+        size = len(json.dumps(content))
+        bundle = {"data": _mime_bundle(content[0]), "metadata": _object(content[1])}
         display = message.get("display_id")
+        places = self._displays.get(str(display), ())
         if kind == "update_display_data":
-            for shown in self._displays.get(str(display), ()):
+            # It is in the notebook as often as there are displays of that name.
+            size *= max(1, len(places))
+        else:
+            size += ENTRY + len(str(display))
+        if not self._take(size):
+            return
+        if kind == "update_display_data":
+            for shown in places:
                 shown.update(bundle)
             return
         if kind not in ("display_data", "execute_result"):
@@ -90,7 +106,10 @@ class Outputs:
         self._items.append(output)
 
     def add_error(self, name: str, text: str, trace: list[str]) -> None:
-        """An error, which is kept whatever the limit."""
+        """An error, which is kept whatever the limit, though not all of a long one."""
+        name, text, trace = name[:LONGEST_LINE], text[:LONGEST_TEXT], shortened(trace)
+        self.used += ENTRY + len(name) + len(text) + sum(map(len, trace))
+        self._has_error = True
         self._items.append(
             {"output_type": "error", "ename": name, "evalue": text, "traceback": trace}
         )
@@ -123,14 +142,33 @@ class Outputs:
     def _take(self, size: int) -> bool:
         if self.full:
             return False
-        self._left -= size
-        self.full = self._left < 0
+        self.used += size
+        self.full = self.used > self._limit
         return not self.full
 
     def _maybe_clear(self) -> None:
         if self._clear_next:
             self._items.clear()
             self._clear_next = False
+
+
+def shortened(trace: Sequence[str]) -> list[str]:
+    """What is kept of a traceback."""
+    return [line[:LONGEST_LINE] for line in trace[:MOST_LINES]]
+
+
+def _is_shallow(value: object) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inner = (
+            each.values() if isinstance(each, dict) else each
+            for each in level
+            if isinstance(each, dict | list)
+        )
+        level = [part for parts in inner for part in parts]
+        if not level:
+            return True
+    return False
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -44,7 +44,8 @@ def explain(limit: Passed, limits: Limits) -> tuple[str, str]:
         case "output":
             return (
                 "OutputLimitError",
-                f"the cell printed or displayed more than {limits.output_bytes:,} bytes",
+                f"the cell printed or displayed more than {limits.output_bytes:,} bytes, "
+                f"or the notebook more than {limits.notebook_bytes:,}",
             )
         case "cpu":
             return (

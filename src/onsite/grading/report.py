@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from onsite.grading.marks import Mark, Marks, Note
@@ -19,13 +20,15 @@ from onsite.grading.marks import Mark, Marks, Note
 LONGEST_MESSAGE = 1200
 #: How many places of an error are kept; the others are in the middle of a recursion.
 MOST_FRAMES = 6
+#: How many cells that the student added and that failed are told of; there may be thousands.
+MOST_OWN = 20
 
 Notebook = Mapping[str, Any]
 CellData = Mapping[str, Any]
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 #: How a traceback names a place: IPython for a student's cell, our referee for a check.
-_FRAME = re.compile(r"\s*(?:Cell In\[\d+\], )?line (\d+)(?:, in ([\w.<>]+))?(?:\(.*\))?:? ?")
+_FRAME = re.compile(r"\s*(?:Cell In\[\d+\], )?line (\d{1,7})(?:, in ([\w.<>]+))?(?:\(.*\))?:? ?")
 #: What stands before the text of a line in IPython's frames.
 _MARGIN = re.compile(r"\s*(?:-+> *)?(?:\d+ )?")
 _HEADING = re.compile(r"^#{2,5} +(.+?) *#*$", re.MULTILINE)
@@ -109,7 +112,7 @@ class OwnCell:
 
 @dataclass(frozen=True, slots=True)
 class TopicReport:
-    """Everything that is said about one notebook."""
+    """Everything that is said about one notebook; `own_left` are more failed cells like `own`."""
 
     student: str
     module: str
@@ -119,6 +122,7 @@ class TopicReport:
     answers: tuple[AnswerReport, ...]
     own: tuple[OwnCell, ...]
     marks: Marks
+    own_left: int = 0
 
     @property
     def earned(self) -> float:
@@ -193,8 +197,9 @@ def report(source: Notebook, executed: Notebook, student: str, marks: Marks) -> 
         place.get("title") or _title(source),
         tuple(exercises),
         tuple(answers),
-        tuple(mine.own_failures()),
+        tuple(islice(mine.own_failures(), MOST_OWN)),
         marks,
+        max(0, mine.count_own_failures() - MOST_OWN),
     )
 
 
@@ -289,6 +294,13 @@ class _Submission:
         for cell in self._own:
             if failure := self._failure(cell):
                 yield OwnCell(_text(cell), failure)
+
+    def count_own_failures(self) -> int:
+        """How many there are."""
+        return sum(
+            any(output["output_type"] == "error" for output in cell.get("outputs", ()))
+            for cell in self._own
+        )
 
     def _failure(self, cell: CellData) -> Failure | None:
         for output in cell.get("outputs", ()):

@@ -16,7 +16,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 import nbformat
@@ -41,7 +41,8 @@ Cell = dict[str, Any]
 #: What a missing cell of the student's says when it came back.
 MISSED = "This cell was missing from what was handed in, and was put back."
 
-_MAGIC = re.compile(r"^\s*[%!]|get_ipython", re.MULTILINE)
+# Not \s, which would go through all empty lines below from each of them.
+_MAGIC = re.compile(r"^[^\S\n]*[%!]|get_ipython", re.MULTILINE)
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -96,33 +97,55 @@ def read_submission(data: bytes) -> list[Cell]:
         raise SubmissionError(f"the file is larger than {MAX_BYTES >> 20} MB")
     try:
         content = json.loads(data.decode("utf-8-sig"))
-        if isinstance(content, dict) and content.get("nbformat") in (1, 2, 3):
-            # before they are converted, which takes long; format 1 has no worksheets
-            sheets = (content, *content.get("worksheets", ()))
-            _check_count(sum(len(sheet.get("cells", ())) for sheet in sheets))
-            content = nbformat.convert(nbformat.from_dict(content), 4)
-        if content["nbformat"] != 4 or not isinstance(content["cells"], list):
-            raise ValueError
-        _check_count(len(content["cells"]))
-        return [_read_cell(number, cell) for number, cell in enumerate(content["cells"])]
+        cells = _cells(content)
+        if len(cells) > MAX_CELLS:
+            raise SubmissionError(f"the notebook has more than {MAX_CELLS} cells")
+        return [_read_cell(number, cell) for number, cell in enumerate(cells)]
     except SubmissionError:
         raise
     except UnicodeDecodeError:
         raise SubmissionError("the file is not UTF-8 text") from None
     except RecursionError:
         raise SubmissionError("the file is nested too deeply") from None
-    except Exception:  # whatever an odd file makes the conversion raise
+    except Exception:  # whatever an odd file makes reading raise
         raise SubmissionError("the file is not a Jupyter notebook") from None
 
 
-def _check_count(cells: int) -> None:
-    if cells > MAX_CELLS:
-        raise SubmissionError(f"the notebook has more than {MAX_CELLS} cells")
+def _cells(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The cells of a notebook, as format 4 has them.
+
+    nbformat's own conversion of older formats checks every output, of which nothing is kept here,
+    and takes gigabytes for odd ones.
+    """
+    match content["nbformat"]:
+        case 4 if isinstance(content["cells"], list):
+            return content["cells"]
+        case 1:
+            return [_renewed(cell) for cell in content["cells"][: MAX_CELLS + 1]]
+        case 2 | 3:
+            found = (cell for sheet in content["worksheets"] for cell in sheet["cells"])
+            return [_renewed(cell) for cell in islice(found, MAX_CELLS + 1)]
+    raise ValueError
+
+
+def _renewed(cell: dict[str, Any]) -> dict[str, Any]:
+    """A cell of format 1, 2 or 3 as one of format 4, without its outputs."""
+    kind = cell["cell_type"]
+    source = cell.get({"code": "input", "text": "text"}.get(kind, "source"), cell.get("code", ""))
+    if kind == "heading":
+        level = min(max(1, cell.get("level", 1)), 6)
+        source = f"{'#' * level} {' '.join(_joined(source).splitlines())}"
+    kind = "markdown" if kind in ("text", "html", "heading") else kind
+    return {"cell_type": kind, "source": source, "metadata": cell.get("metadata")}
+
+
+def _joined(source: str | list[str]) -> str:
+    return source if isinstance(source, str) else "".join(source)
 
 
 def _read_cell(number: int, cell: dict[str, Any]) -> Cell:
     source, cell_id = cell["source"], cell.get("id")
-    text = source if isinstance(source, str) else "".join(source)
+    text = _joined(source)
     made: Cell = {
         "cell_type": cell["cell_type"],
         "id": cell_id if _is_id(cell_id) else f"cell-{number}",

@@ -18,7 +18,8 @@ class Limits:
 
     `seconds_per_cell` and `seconds` (the whole notebook) are wall time, `cpu_seconds` is time of
     processors. `memory_bytes` is what the run may allocate on top of the warm process it was forked
-    from; `output_bytes` is what one cell may print or display. `processes` is how many processes
+    from; `output_bytes` is what one cell may print or display, `notebook_bytes` what all
+    of them may. `processes` is how many processes
     and threads it may have, `open_files` how many descriptors each of them, `file_bytes` how long
     a file may get, `disk_bytes` what all files may hold together.
 
@@ -32,6 +33,7 @@ class Limits:
     cpu_seconds: float = 300.0
     memory_bytes: int = 1 << 30
     output_bytes: int = 4 << 20
+    notebook_bytes: int = 32 << 20
     processes: int = 512
     open_files: int = 4096
     file_bytes: int = 512 << 20

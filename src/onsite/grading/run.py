@@ -11,7 +11,7 @@ from onsite.grading.channels import Channels
 from onsite.grading.document import Document
 from onsite.grading.ended import Ended
 from onsite.grading.errors import KilledError, LostError
-from onsite.grading.outputs import Outputs
+from onsite.grading.outputs import LONGEST_TEXT, Outputs, shortened
 from onsite.grading.passed import explain, limit_in
 from onsite.grading.referee.judge import Hearing, Judge, Parts, explained
 from onsite.grading.result import (
@@ -74,6 +74,7 @@ class Run:
         self._stop = stop
         self._judge = Judge(document.content["cells"], parts)
         self._displays: dict[str, list[dict[str, Any]]] = {}
+        self._shown = 0  # bytes of all outputs so far
         self._cells: list[CellResult] = []
         self._ending: Ending = "complete"
         self._limit: Passed = ""
@@ -192,7 +193,8 @@ class Run:
 
     def _run_cell(self, index: int, cell: dict[str, Any], count: int) -> CellResult:
         channels, hearing = self._channels, self._judge.hear(index)
-        outputs = Outputs(self._limits.output_bytes, self._displays, graded=hearing.role == "check")
+        room = min(self._limits.output_bytes, self._limits.notebook_bytes - self._shown)
+        outputs = Outputs(room, self._displays, graded=hearing.role == "check")
         started = time.monotonic()
         deadline = min(started + self._limits.seconds_per_cell, self._deadline)
         passed: CellStatus | None = None
@@ -215,11 +217,12 @@ class Run:
         status, name, text, limit = self._verdict(passed, done, cell, hearing)
         trace = outputs.last_traceback()
         if hearing.program is not None or passed is not None or done is None:
-            trace = explained(name, text, done)
+            trace = tuple(shortened(explained(name, text, done)))
             if name:
                 outputs.add_error(name, text, list(trace))
             elif done is not None and hearing.role == "check" and done["result"] is not None:
                 outputs.add_result(done["result"], count)
+        self._shown += outputs.used
         seconds = time.monotonic() - started
         return CellResult(
             *(index, _cell_id(index, cell), status, outputs.finished(), name, text, trace, seconds),
@@ -241,7 +244,7 @@ class Run:
         if done is None:
             limit = self._cause_of_death()
             return "killed", *explain(limit, self._limits), limit
-        name, text = self._judge.verdict(hearing, done)
+        name, text = (each[:LONGEST_TEXT] for each in self._judge.verdict(hearing, done))
         expected = "raises-exception" in cell["metadata"].get("tags", ())
         return "error" if name and not expected else "ok", name, text, limit_in(name, text)
 

@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
+from onsite.errors import visible
 from onsite.grading.prove import ExerciseProof, TopicProof
 from onsite.grading.summary import Line, counts
 
@@ -127,7 +128,7 @@ def grade_parts(lines: Sequence[Line], look: str) -> Iterator[RenderableType]:
         yield Text("\nNot graded, which is no zero:", style="bold")
     for line in missed[:LONGEST_TABLE]:
         for reason in line.reasons:
-            yield Text.assemble((f"{line.student}: ", "bold"), reason)
+            yield Text.assemble((f"{line.student}: ", "bold"), visible(reason))
     if len(missed) > LONGEST_TABLE:
         yield Text(f"... and {len(missed) - LONGEST_TABLE} more; --json has them all.")
     suspects = [line for line in lines if line.suspicious]
@@ -148,18 +149,19 @@ def _evidence(line: Line) -> Iterator[Text]:
     for topic in line.topics:
         for each in topic.suspicions:
             where = f"{line.student}, {topic.topic}, cell {each.cell}: "
-            yield Text.assemble((where, "bold"), f"{each.kind}: {each.evidence}")
+            yield Text.assemble((where, "bold"), visible(f"{each.kind}: {each.evidence}"))
 
 
 def _points(lines: Sequence[Line]) -> Table:
     table = Table("student", "topic", Column("points", justify="right"), "remarks", box=None)
     table.pad_edge = False
     for line in lines:
+        student = Text(line.student)  # in a str, rich would obey what is in brackets
         already = "graded already" if line.status == "already graded" else ""
         for topic in sorted(line.topics, key=lambda topic: topic.topic):
             todo = "a person grades the written answer" if topic.needs_a_person else ""
             table.add_row(
-                line.student,
+                student,
                 topic.topic,
                 Text("not graded", style="bold red")
                 if topic.problem
@@ -167,9 +169,9 @@ def _points(lines: Sequence[Line]) -> Table:
                 "; ".join(filter(None, (already, todo))),
             )
         for missing in line.missing:
-            table.add_row(line.student, missing, Text("0"), Text("not handed in", style="yellow"))
+            table.add_row(student, missing, Text("0"), Text("not handed in", style="yellow"))
         if line.problem:
-            table.add_row(line.student, "", Text("not graded", style="bold red"), "")
+            table.add_row(student, "", Text("not graded", style="bold red"), "")
     return table
 
 

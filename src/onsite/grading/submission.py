@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +19,9 @@ from onsite.course.layout import Layout
 from onsite.grading.restore import MAX_BYTES, SubmissionError
 
 #: A student's folder name: it becomes a path, a database key and part of a command line.
-STUDENT = re.compile(r"\w[\w.@-]{0,127}")
+STUDENT = re.compile(r"\w[\w.@-]*")
+#: How long it may be in bytes: files are named by it, with more behind it.
+LONGEST_ID = 128
 #: What folders in submitted/ begin with in which a hand-in is made ready: see study/submit.py.
 STAGING = ".handing-in-"
 _TIME = re.compile(r"[\w:.,+-]+(?: [\w:.,+-]+)*(?: [A-Za-z]+(?:/[\w+-]+)+)?")
@@ -81,21 +85,45 @@ def read_submitted(layout: Layout, student: str, module: str, topics: Iterable[s
     Raises:
         SubmissionError: the submission as a whole cannot be read.
     """
-    if not STUDENT.fullmatch(student):
+    if not STUDENT.fullmatch(student) or len(student.encode()) > LONGEST_ID:
         raise SubmissionError(
             f"submitted/{student!a} is not named by a student id; ids have letters, digits, and "
-            "inside also . _ @ and -"
+            f"inside also . _ @ and -, and at most {LONGEST_ID} bytes"
         )
-    folder = layout.submitted / student / module
-    for place in (folder.parent, folder):
-        if not stat.S_ISDIR(place.lstat().st_mode):
-            raise SubmissionError(f"{place.relative_to(layout.root)} is not a regular folder")
+    with _opened(layout, student, module) as folder:
+        return _read(student, module, topics, folder)
+
+
+@contextmanager
+def _opened(layout: Layout, *names: str) -> Iterator[int]:
+    """A folder of submitted/, in which files are then opened.
+
+    A path would be looked up again for each file, and be a link by then.
+    """
+    place = layout.submitted
+    with ExitStack() as stack:
+        folder = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+        stack.callback(os.close, folder)
+        for name in names:
+            place /= name
+            try:
+                folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            except OSError as error:
+                where = place.relative_to(layout.root)
+                if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                    raise SubmissionError(f"{where} is not a regular folder") from None
+                raise SubmissionError(f"{where} cannot be read: {error.strerror}") from None
+            stack.callback(os.close, folder)
+        yield folder
+
+
+def _read(student: str, module: str, topics: Iterable[str], folder: int) -> Submission:
     notebooks: dict[str, bytes] = {}
     unreadable: dict[str, str] = {}
     missing: list[str] = []
     for topic in topics:
         try:
-            data = read_regular(folder / f"{topic}.ipynb")
+            data = read_regular(Path(f"{topic}.ipynb"), folder)
         except SubmissionError as error:
             unreadable[topic] = str(error)
         else:
@@ -106,18 +134,22 @@ def read_submitted(layout: Layout, student: str, module: str, topics: Iterable[s
     return Submission(student, module, _timestamp(folder), notebooks, tuple(missing), unreadable)
 
 
-def read_regular(path: Path) -> bytes | None:
+def read_regular(path: Path, folder: int | None = None) -> bytes | None:
     """The file's content, at most just above what is allowed; None when there is no file.
+
+    Args:
+        path: which file.
+        folder: a descriptor of the folder that `path` begins in, if not in the current one.
 
     Raises:
         SubmissionError: it is something else than a regular file, or cannot be read.
     """
     try:
         # Before it is opened, which a device may take for a command.
-        if not stat.S_ISREG(path.lstat().st_mode):
+        if not stat.S_ISREG(os.stat(path, dir_fd=folder, follow_symlinks=False).st_mode):
             raise SubmissionError(f"{path.name} is not a regular file")
         # Neither follows a link nor waits for a pipe, should one be there by now.
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise SubmissionError(f"{path.name} is not a regular file")
@@ -128,9 +160,9 @@ def read_regular(path: Path) -> bytes | None:
         raise SubmissionError(f"{path.name} cannot be read: {error.strerror}") from None
 
 
-def _timestamp(folder: Path) -> datetime | None:
+def _timestamp(folder: int) -> datetime | None:
     """When it was handed in, from nbgrader's timestamp.txt."""
-    data = read_regular(folder / "timestamp.txt")
+    data = read_regular(Path("timestamp.txt"), folder)
     if data is None or not (text := data[:200].decode("utf-8", "replace").strip()):
         return None
     try:
@@ -138,7 +170,7 @@ def _timestamp(folder: Path) -> datetime | None:
         if not _TIME.fullmatch(text):
             raise ValueError
         when: datetime = parse_utc(text)
-    except (ValueError, OverflowError):
+    except (ValueError, ArithmeticError):  # of dates, of integers, of dateutil's decimals
         raise SubmissionError(
             f"timestamp.txt holds {text!a}, which is no time such as 2026-11-20 17:05:00 UTC"
         ) from None

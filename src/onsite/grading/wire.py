@@ -7,6 +7,7 @@ does not parse is one exception.
 from __future__ import annotations
 
 import json
+import math
 import socket
 import struct
 from collections.abc import Iterator
@@ -34,13 +35,13 @@ def encode(message: Message) -> bytes:
 
 
 def decode(body: bytes) -> Message:
-    """The message in `body`, with NaN and lone surrogates made harmless.
+    """The message in `body`, with what is no finite number and lone surrogates made harmless.
 
     Raises:
         MalformedMessageError: it is not a JSON object.
     """
     try:
-        message = json.loads(body, parse_constant=lambda name: None)
+        message = json.loads(body, parse_constant=lambda name: None, parse_float=_finite)
         if b"\\ud" in body:
             message = _without_surrogates(message)
     except (ValueError, RecursionError) as error:
@@ -104,6 +105,12 @@ class Decoder:
             body = bytes(self._buffer[_LENGTH.size : end])
             del self._buffer[:end]
             yield decode(body)
+
+
+def _finite(digits: str) -> float | None:
+    """The number; None for one such as 1e999, which would be written as a word that is no JSON."""
+    number = float(digits)
+    return number if math.isfinite(number) else None
 
 
 def _without_surrogates(value: Any) -> Any:
