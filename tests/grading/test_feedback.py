@@ -180,3 +180,11 @@ def test_the_gradebook_is_read_in_portions(layout: Layout, monkeypatch: pytest.M
     monkeypatch.setattr(feedback, "read_marks", read)
     assert set(write_feedback(layout, MODULE, ["ann", "bea"])) == {"ann", "bea"}
     assert asked == [["ann"], ["bea"]]
+
+
+def test_a_notebook_of_which_no_page_can_be_made_stops_nobody_elses(layout: Layout) -> None:
+    odd = layout.autograded / "ann" / MODULE / f"{TOPIC}.ipynb"
+    odd.write_text('{"cells": 1}')
+    pages = write_feedback(layout, MODULE, ["ann", "bea"])
+    assert "no page can be made of it (TypeError)" in pages["ann"][0].read_text(encoding="utf-8")
+    assert "1</strong> of 7 points" in pages["bea"][0].read_text(encoding="utf-8")

@@ -29,6 +29,7 @@ from tests.grading.book import cells, rounded, submissions
 from traitlets.config import Config
 
 from onsite.errors import OnsiteError
+from onsite.grading.database import PATIENCE, patient
 from onsite.grading.gradebook import Entry, Writer
 from onsite.grading.restore import master
 from onsite.grading.score import Score, scores, unanswered
@@ -436,6 +437,16 @@ def test_two_who_make_the_gradebook_at_once(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["gradebook.db"]
     for name in ("first", "second"):
         assert len(submissions(url(config), name)["grade"]) == 4
+
+
+def test_nbgraders_part_of_it_waits_as_long_as_ours(tmp_path: Path) -> None:
+    with (
+        Gradebook(patient(f"sqlite:///{tmp_path}/gradebook.db")) as book,
+        book.engine.connect() as connection,
+    ):
+        (waits,) = connection.exec_driver_sql("PRAGMA busy_timeout").one()
+    assert waits == PATIENCE * 1000
+    assert patient("postgresql://ann:secret@b/c") == "postgresql://ann:secret@b/c"
 
 
 def test_a_killed_helper_of_nbgraders_is_one_sentence_and_leaves_nothing(

@@ -73,16 +73,28 @@ def write_feedback(
                 graded = layout.autograded / student / module / f"{topic}.ipynb"
                 if (student, topic) not in marks or not graded.is_file():
                     continue
-                executed = json.loads(graded.read_bytes())
                 page = layout.feedback / student / module / f"{topic}.html"
-                said = report(source, executed, student, marks[student, topic])
-                content = render(said).encode("utf-8", "replace")
-                write_atomically(page, content, staging=staging)
+                data = graded.read_bytes()
+                try:
+                    said = report(source, json.loads(data), student, marks[student, topic])
+                    content = render(said)
+                except Exception as error:  # one odd notebook must not stop a class
+                    content = _apology(topic, error)
+                write_atomically(page, content.encode("utf-8", "replace"), staging=staging)
                 written.append(page)
             if written:
                 pages[student] = tuple(written)
             progress(student)
     return pages
+
+
+def _apology(topic: str, error: Exception) -> str:
+    """The page of a notebook of which none can be made; its points are in the gradebook."""
+    return (
+        f"<!DOCTYPE html><html lang='en'><meta charset='utf-8'><title>{escape(topic)}</title>"
+        f"<p>{escape(topic)} was graded, and its points are in the gradebook, but no page can be "
+        f"made of it ({escape(type(error).__name__)}). Show this to whoever grades.</html>\n"
+    )
 
 
 def render(report: TopicReport) -> str:

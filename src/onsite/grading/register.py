@@ -19,6 +19,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SAWarning
 
 from onsite.errors import OnsiteError
+from onsite.grading.database import patient
 from onsite.grading.evolve import evolve
 
 
@@ -36,6 +37,7 @@ def register(db_url: str, course: str, module: str, masters: Mapping[str, Notebo
     Raises:
         OnsiteError: nbgrader's own helper, which a new gradebook needs, failed or was killed.
     """
+    db_url = patient(db_url)
     _make(db_url)
     with _open(db_url, course) as book:
         book.update_or_create_assignment(module)

@@ -113,3 +113,17 @@ def test_markdown_keeps_what_can_be_read(source: str, html: str) -> None:
 def test_too_many_tags_are_not_parsed() -> None:
     """A parser's work grows with the square of the open tags."""
     assert clean("<div>" * (MOST_TAGS + 1)).startswith("<pre>&lt;div&gt;")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        r"$\href{/formgrader/}{x}$",
+        r"<p>$\hr&#101;f{/formgrader/}{x}$</p>",
+        r"&#92;( \x &#92;href {y}{x} )",
+        r"$$\class{navbar}{x}$$",
+    ],
+)
+def test_a_formula_that_leads_away_stays_text(source: str) -> None:
+    assert markdown2html(source).startswith('<div class="tex2jax_ignore">')
+    assert "tex2jax_ignore" not in markdown2html(r"$\hrefs + x^2$ and `href`")

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,9 +24,13 @@ ONLY_B = "server { listen {address}; location / { proxy_pass http://{b}; } }"
 def site(word: str, status: str = "200 OK") -> Web:
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         import time
+        from pathlib import Path
 
-        if environ["PATH_INFO"] == "/slow":
-            time.sleep(1)
+        if environ["PATH_INFO"] == "/slow":  # until somebody takes the file away
+            gate = Path(environ["QUERY_STRING"])
+            gate.touch()
+            while gate.exists():
+                time.sleep(0.01)
         start_response(status, [])
         return [word.encode()]
 
@@ -110,17 +115,19 @@ def test_reload_loses_no_request(sites: tuple[Web, Web]) -> None:
 
 
 def test_reload_finishes_what_is_under_way_by_the_old_configuration(
-    sites: tuple[Web, Web],
+    sites: tuple[Web, Web], tmp_path: Path
 ) -> None:
     a, b = sites
+    gate = tmp_path / "gate"
     with nginx(app=[a]) as front:
         said: list[str] = []
-        slow = threading.Thread(target=lambda: said.append(ask(front, "/slow")))
+        slow = threading.Thread(target=lambda: said.append(ask(front, f"/slow?{gate}")))
         slow.start()
-        threading.Event().wait(0.3)
+        wait_until(gate.exists, "the request has reached the server")
         front.reload(ONLY_B, b=b)
         assert [ask(front) for _ in range(4)] == ["b"] * 4
         assert said == [], "the old request is still being served"
+        gate.unlink()
         slow.join()
         assert said == ["a"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 from bleach.html5lib_shim import Filter
@@ -43,6 +43,10 @@ _PICTURE = re.compile(
 )
 _UNSEEN = re.compile(r"<(style|script)\b", re.IGNORECASE)
 _TAG = re.compile(r"<[A-Za-z]")
+#: What leads away or looks like the page's own in a formula, which the page's MathJax sets.
+_IN_FORMULAS = re.compile(
+    r"\\(href|url|class|cssId|style|data|require|unicode|csname|bbox|mmlToken)(?![A-Za-z])"
+)
 
 
 class Harmless(Preprocessor):
@@ -162,7 +166,10 @@ def clean(html: str) -> str:
     """HTML without what runs, loads, leads away, or disturbs the page around it."""
     if len(_TAG.findall(html)) > MOST_TAGS:
         return f"<pre>{escape(html[:LONGEST_TEXT])}</pre>"
-    return str(_CLEANER.clean(_without_unseen(html)))
+    made = str(_CLEANER.clean(_without_unseen(html)))
+    if _IN_FORMULAS.search(unescape(made)):
+        return f'<div class="tex2jax_ignore">{made}</div>'  # MathJax leaves it as it is
+    return made
 
 
 def _without_unseen(html: str) -> str:
