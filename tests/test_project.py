@@ -24,7 +24,7 @@ LAYERS = {
     "course": {"course"},
     "services": {"services", "servers"},
     "servers": {"servers"},
-    "grading": {"grading", "course", "services"},
+    "grading": {"grading", "course", "services", "stage"},
     "study": {"study", "grading", "course", "services"},
     "teaching": {"teaching", "grading", "course", "services"},
 }
