@@ -94,6 +94,12 @@ CHECKS = {
         "try:\n    int('x')\nexcept ValueError:\n    pass\n"
         "else:\n    raise AssertionError('x is no number')\nassert square(1)"
     ),
+    "a name with a type": "limit: int = 5\nlater: int\nassert limit == 5",
+    "an exercise's name with a type": "read: object = square\nassert read(2) == 4",
+    "a name with a type that is an error's too": (
+        "said: object = 1\ntry:\n    1 / 0\nexcept ZeroDivisionError as said:\n    pass\n"
+        "assert square(2) == 4"
+    ),
     "what is let go of": (
         "import gc, weakref\nclass Thing: pass\nthing = Thing()\ngone = weakref.ref(thing)\n"
         "del thing\ngc.collect()\nassert gone() is None"

@@ -42,10 +42,13 @@ class Enclosing:
     witness: Callable[[str], ast.expr]
 
 
-def can_be_enclosed(tree: ast.Module) -> bool:
-    """Whether a module's code does the same as a function's."""
+def can_be_enclosed(tree: ast.Module, names: frozenset[str]) -> bool:
+    """Whether a module's code does the same as that of a function with `names` of its own."""
+    own = names - _handled(tree)
     for node in _own_level(tree.body):
         match node:
+            case ast.AnnAssign(target=ast.Name(id=name)) if name not in own:
+                return False  # a function must not say `global` of it
             case ast.Name(id=name) if name in _DYNAMIC:
                 return False
             case ast.ImportFrom(names=[ast.alias(name="*")]):
@@ -62,11 +65,7 @@ def enclose(
     argument, so that it alone has what they have. Of those that it binds it says at its end what
     they have then.
     """
-    handled = {
-        node.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ExceptHandler) and node.name is not None
-    }
+    handled = _handled(tree)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     bound = {name for node in _own_level(tree.body) for name in _binds(node)}
     own = sorted((used | bound) & how.names - handled)
@@ -119,6 +118,15 @@ def comes_first(node: ast.stmt) -> bool:
         case ast.Expr(value=ast.Constant(value=str())) | ast.ImportFrom(module="__future__"):
             return True
     return False
+
+
+def _handled(tree: ast.Module) -> set[str]:
+    """The names of errors, which Python takes away again itself."""
+    return {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler) and node.name is not None
+    }
 
 
 def _begin(own: Sequence[str]) -> Iterator[ast.stmt]:

@@ -228,7 +228,8 @@ def instrument(
     if text is None:
         return None
     tree = _parse(text, name)
-    encloses = canaries is not None and can_be_enclosed(tree)
+    kept -= frozenset(dir(builtins))
+    encloses = canaries is not None and can_be_enclosed(tree, kept)
     binds = frozenset(bound(tree))
     local = binds | local_names(tree)
     given = frozenset(each for each in given if each[0] not in local)
@@ -240,7 +241,7 @@ def instrument(
     code, variables = _compile(tree, name), None
     if encloses:
         constants = {each: partial(_builtin, each) for each in _BUILTINS - own - local}
-        how = Enclosing(kept - frozenset(dir(builtins)), constants, _told)
+        how = Enclosing(kept, constants, _told)
         is_async = bool(code.co_flags & inspect.CO_COROUTINE)
         tree, variables = enclose(tree, how, is_async=is_async)
         code = enclosed(_compile(tree, name))
