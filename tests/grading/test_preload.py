@@ -20,7 +20,10 @@ def test_all_of_it_can_be_imported(name: str) -> None:
         ("x = 1\nif x:\n    from pandas import DataFrame", ("pandas",)),
         ("import json, pandas, re", ("pandas",)),
         ("from django.conf import settings", ("django.db.models",)),
-        ("from onsite.services import postgres", ("onsite.services",)),
+        (
+            "from onsite.services import postgres",
+            ("onsite.services.handles.postgres", "onsite.services.handles.valkey"),
+        ),
         ("from onsite.stage import Stage", ()),
         ("from onsite.virtual_time import now, play", ()),
         ("import redis", ("redis", "redis.asyncio")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from onsite.course.model import (
 )
 from onsite.course.problems import FormError, Problem
 from onsite.course.syllabus import read_syllabus
-from onsite.errors import OnsiteError, sentence
+from onsite.errors import OnsiteError, sentence, suggestion
 
 HEADER_KEYS = ("title", "minutes", "services", "questions", "requires")
 ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -155,18 +154,6 @@ def select_topics(course: Course, names: list[str]) -> tuple[Topic, ...]:
             )
         chosen.update((t.module, t.id) for t in hits)
     return tuple(t for t in course.topics if (t.module, t.id) in chosen)
-
-
-def suggestion(name: str, known: list[str]) -> str:
-    """`; did you mean a or b?` for near names, `; there are a, b` otherwise; empty for none.
-
-    What it is put behind becomes a sentence by `errors.sentence`.
-    """
-    # Numbered names share half of their letters, so near is more than difflib's default.
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.7)
-    if near:
-        return f"; did you mean {' or '.join(near)}?"
-    return f"; there are {', '.join(known)}" if known else ""
 
 
 def _unplanned(path: Path, key: tuple[str, str], plans: list[tuple[str, str]]) -> Problem:

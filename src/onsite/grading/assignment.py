@@ -15,9 +15,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from onsite.course.layout import Layout
-from onsite.course.reader import suggestion
 from onsite.course.syllabus import read_syllabus
-from onsite.errors import OnsiteError, sentence
+from onsite.errors import OnsiteError, sentence, suggestion
 from onsite.grading.restore import master
 
 #: Goes up whenever the same notebook may earn other points than before.

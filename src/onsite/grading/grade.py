@@ -15,8 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from onsite.course.layout import Layout
-from onsite.course.reader import suggestion
-from onsite.errors import OnsiteError, sentence
+from onsite.errors import OnsiteError, sentence, suggestion
 from onsite.grading.assignment import module_folder, read_assignment
 from onsite.grading.gradebook import Writer, database, nbgrader_config
 from onsite.grading.ledger import Receipts, only_grader

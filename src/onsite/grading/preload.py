@@ -34,7 +34,8 @@ OPTIONAL = (
     "django.db.models",
     "matplotlib.pyplot",
     "numpy.random",  # which every run seeds
-    "onsite.services",
+    "onsite.services.handles.postgres",
+    "onsite.services.handles.valkey",
     "onsite.study.notebook",
     "pandas",
     "psycopg",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 from rich.progress import (
@@ -20,8 +20,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from onsite.errors import visible
-from onsite.grading.prove import ExerciseProof, TopicProof
 from onsite.grading.summary import Line, counts
+
+if TYPE_CHECKING:  # `grade` proves nothing, and should not wait for what does
+    from onsite.grading.prove import ExerciseProof, TopicProof
 
 YES, NO = Text("yes", style="green"), Text("NO", style="bold red")
 #: Above so many submissions a table of them is of no use in a terminal.

@@ -1,66 +1,44 @@
-"""Real servers for notebooks: `from onsite.services import postgres, valkey`."""
+"""Real servers for notebooks: `from onsite.services import postgres, valkey`.
 
-from onsite.services.handles.celery_worker import CeleryWorker, celery_worker
-from onsite.services.handles.faulty import Fault, FaultyLink, faulty
-from onsite.services.handles.haproxy import HAProxy, haproxy
-from onsite.services.handles.kafka import Kafka, kafka
-from onsite.services.handles.load import Load, LoadResult, load
-from onsite.services.handles.mariadb import MariaDB, mariadb
-from onsite.services.handles.memcached import Memcached, memcached
-from onsite.services.handles.nginx import Nginx, nginx
-from onsite.services.handles.oidc import Oidc, oidc
-from onsite.services.handles.pgbouncer import PgBouncer, pgbouncer
-from onsite.services.handles.postgres import Postgres, postgres
-from onsite.services.handles.postgres_cluster import PostgresCluster, postgres_cluster
-from onsite.services.handles.rabbitmq import RabbitMQ, rabbitmq
-from onsite.services.handles.s3 import S3, s3
-from onsite.services.handles.smtp import Mail, MailCatcher, smtp
-from onsite.services.handles.supervisor import Supervisor, supervisor
-from onsite.services.handles.valkey import Valkey, redis, valkey
-from onsite.services.handles.valkey_cluster import ValkeyCluster, valkey_cluster
-from onsite.services.handles.web import Web, web
+Each name is imported when it is asked for: the clients of all servers together take longer to
+import than the rest of a command. What a name is, is in __init__.pyi.
+"""
 
-__all__ = [
-    "S3",
-    "CeleryWorker",
-    "Fault",
-    "FaultyLink",
-    "HAProxy",
-    "Kafka",
-    "Load",
-    "LoadResult",
-    "Mail",
-    "MailCatcher",
-    "MariaDB",
-    "Memcached",
-    "Nginx",
-    "Oidc",
-    "PgBouncer",
-    "Postgres",
-    "PostgresCluster",
-    "RabbitMQ",
-    "Supervisor",
-    "Valkey",
-    "ValkeyCluster",
-    "Web",
-    "celery_worker",
-    "faulty",
-    "haproxy",
-    "kafka",
-    "load",
-    "mariadb",
-    "memcached",
-    "nginx",
-    "oidc",
-    "pgbouncer",
-    "postgres",
-    "postgres_cluster",
-    "rabbitmq",
-    "redis",
-    "s3",
-    "smtp",
-    "supervisor",
-    "valkey",
-    "valkey_cluster",
-    "web",
-]
+from importlib import import_module
+from typing import Any
+
+#: The names of each module of `handles`.
+_HOMES = {
+    "celery_worker": ("CeleryWorker", "celery_worker"),
+    "faulty": ("Fault", "FaultyLink", "faulty"),
+    "haproxy": ("HAProxy", "haproxy"),
+    "kafka": ("Kafka", "kafka"),
+    "load": ("Load", "LoadResult", "load"),
+    "mariadb": ("MariaDB", "mariadb"),
+    "memcached": ("Memcached", "memcached"),
+    "nginx": ("Nginx", "nginx"),
+    "oidc": ("Oidc", "oidc"),
+    "pgbouncer": ("PgBouncer", "pgbouncer"),
+    "postgres": ("Postgres", "postgres"),
+    "postgres_cluster": ("PostgresCluster", "postgres_cluster"),
+    "rabbitmq": ("RabbitMQ", "rabbitmq"),
+    "s3": ("S3", "s3"),
+    "smtp": ("Mail", "MailCatcher", "smtp"),
+    "supervisor": ("Supervisor", "supervisor"),
+    "valkey": ("Valkey", "redis", "valkey"),
+    "valkey_cluster": ("ValkeyCluster", "valkey_cluster"),
+    "web": ("Web", "web"),
+}
+
+__all__ = [name for names in _HOMES.values() for name in names]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"onsite.services.handles.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

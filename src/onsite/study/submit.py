@@ -24,9 +24,8 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_grade
 
 from onsite.course.layout import Layout
-from onsite.course.reader import suggestion
 from onsite.course.syllabus import read_syllabus
-from onsite.errors import OnsiteError, sentence
+from onsite.errors import OnsiteError, sentence, suggestion
 from onsite.grading.assignment import read_assignment
 from onsite.grading.grade import grade_module
 from onsite.grading.grader import LIMITS
