@@ -177,3 +177,15 @@ def test_none_of_it_runs_on_top_of_the_referee(runner: Runner, way: str) -> None
     assert result.cells[2].status == "ok"
     assert seen == "[]"
     assert what in ran
+
+
+def test_no_metaclass_is_asked_of_plain_data(runner: Runner) -> None:
+    """An object that is no plain data is asked about it, and about what differs from it."""
+    student = "class Own(str, metaclass=Meta): pass\ndef answer(): return Own('a')"
+    result = runner.run(
+        notebook(SETUP, LOOK, student, "assert answer() == kept", "print(seen)"),
+        roles={0: "instructor", 3: "check"},
+        exercises=frozenset({"answer"}),
+    )
+    assert [cell.status for cell in result.cells] == ["ok", "ok", "ok", "error", "ok"]
+    assert "".join(result.cells[-1].outputs[0]["text"]).strip() == "[]"
