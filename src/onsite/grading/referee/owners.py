@@ -6,7 +6,7 @@ Loaded apart (see apart.py); runs no code of the objects it looks at.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import CodeType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 from weakref import CallableProxyType, ProxyType
@@ -72,28 +72,23 @@ class Owners:
 
     def decides_itself(self, value: object, names: frozenset[str]) -> str:
         """The name of the student's class if `value`, or a part of it, has its own `names`."""
-        left = _SEARCHED
-        todo: list[Any] = [value]
-        while todo and left > 0:
-            one = todo.pop()
-            kind = type(one)
-            if id(kind) in SCALAR_IDS:
-                continue
+        for kind, _ in self._within(value):
             if name := self.defines(kind, names):
                 return name
             if id(kind) in _PROXIES:  # whose object decides, cannot be found out
                 return text_in(_name(kind))
-            # A library's object is not looked into: it may be connected with everything.
-            parts = _contents(one, kind)
-            if parts is None and id(kind) in self._classes:
-                parts = _attributes_of(one, kind)
-            if parts:
-                left -= len(parts)
-                todo += parts[:_SEARCHED]
         return ""
 
     def has_stranger(self, value: object) -> bool:
         """Whether `value` is, or has in it, an object of a library's that says what it equals."""
+        return any(parts is None for _, parts in self._within(value))
+
+    def _within(self, value: object) -> Iterator[tuple[type, list[Any] | None]]:
+        """The types of an object and of those in it that are no scalars, each with its parts.
+
+        These are None for a library's object, which is not looked into: it may be connected with
+        everything. When enough has been searched, the last one stands for all that is left.
+        """
         left = _SEARCHED
         todo: list[Any] = [value]
         while todo and left > 0:
@@ -104,11 +99,12 @@ class Owners:
             parts = _contents(one, kind)
             if parts is None and id(kind) in self._classes:
                 parts = _attributes_of(one, kind)
-            if parts is None:
-                return True
-            left -= len(parts)
-            todo += parts[:_SEARCHED]
-        return left <= 0
+            yield kind, parts
+            if parts is not None:
+                left -= len(parts)
+                todo += parts[:_SEARCHED]
+        if left <= 0:
+            yield object, None
 
     def imitate(self, value: object, change: Callable[[Any], Any]) -> Any:
         """An object of the same class with other contents, if it is the instructor's; else None.
@@ -128,10 +124,8 @@ class Owners:
             return None
         try:
             made = object.__new__(kind)
-            for ancestor in mro_of(kind):
-                for member in namespace_of(ancestor).values():
-                    if type(member) is MemberDescriptorType:
-                        member.__set__(made, change(member.__get__(value)))
+            for slot in _slots_of(kind):
+                slot.__set__(made, change(slot.__get__(value)))
             own = _own_attributes(value, kind)
             if own:
                 _attributes(made, "__dict__").update((n, change(v)) for n, v in own.items())
@@ -155,14 +149,19 @@ def _contents(value: Any, kind: type) -> list[Any] | None:
 def _attributes_of(value: Any, kind: type) -> list[Any]:
     """The values of an object's attributes, got without any code of its class."""
     parts: list[Any] = []
+    for slot in _slots_of(kind):
+        try:
+            parts.append(slot.__get__(value))
+        except AttributeError:
+            continue
+    return [*parts, *_own_attributes(value, kind).values()]
+
+
+def _slots_of(kind: type) -> Iterator[Any]:
     for ancestor in mro_of(kind):
         for member in namespace_of(ancestor).values():
             if type(member) is MemberDescriptorType and ancestor is not BaseException:
-                try:
-                    parts.append(member.__get__(value))
-                except AttributeError:
-                    continue
-    return [*parts, *_own_attributes(value, kind).values()]
+                yield member
 
 
 def _own_attributes(value: Any, kind: type) -> dict[str, Any]:
