@@ -15,14 +15,13 @@ from types import CodeType
 from typing import Any, TypeVar
 
 from onsite.grading.referee.constants import ABSENT, MARK
-from onsite.grading.referee.names import FUNCTION
+from onsite.grading.referee.names import SCOPE, named_in
 
 _NAME = "<module>"  # as its frames are called anyway
 _GIVEN = "<given>"  # its argument: a list with a row of what its variables have
 _INNER = f"{_NAME}.<locals>."
 _GLOBALS, _UNBOUND = MARK + b"builtins.globals", MARK + b"builtins.NameError"
 _Node = TypeVar("_Node", bound=ast.AST)
-_SCOPES = (*FUNCTION.__args__, ast.ClassDef)
 #: What a function with these names of its own would do otherwise than a module.
 _DYNAMIC = frozenset(("exec", "locals", "vars", "dir"))
 
@@ -70,7 +69,7 @@ def enclose(
     bound = {name for node in _own_level(tree.body) for name in _binds(node)}
     own = sorted((used | bound) & how.names - handled)
     others = (bound | handled).difference(own)
-    first = [*takewhile(comes_first, tree.body)]
+    first = beginning(tree.body)
     body = tree.body[len(first) :]
     body = _Exporting(frozenset(own)).statements(body)
     body = [
@@ -112,8 +111,12 @@ def _at_top_level(code: CodeType) -> CodeType:
     return code.replace(co_consts=constants, co_qualname=code.co_qualname.removeprefix(_INNER))
 
 
-def comes_first(node: ast.stmt) -> bool:
-    """Whether it has to stand at the beginning of a module."""
+def beginning(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """The statements that have to stand at the beginning of a module."""
+    return [*takewhile(_comes_first, body)]
+
+
+def _comes_first(node: ast.stmt) -> bool:
     match node:
         case ast.Expr(value=ast.Constant(value=str())) | ast.ImportFrom(module="__future__"):
             return True
@@ -151,14 +154,15 @@ def _own_level(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
     """Every node that is not in a function or class of its own."""
     for node in body:
         yield node
-        if not isinstance(node, _SCOPES):
+        if not isinstance(node, SCOPE):
             yield from _own_level([*ast.iter_child_nodes(node)])
 
 
 def _binds(node: ast.AST) -> Iterator[str]:
     """The names that a statement itself binds, a part of one, or an expression."""
+    yield from named_in(node)
     match node:
-        case ast.Assign(targets=targets):
+        case ast.Assign(targets=targets) | ast.Delete(targets=targets):
             yield from _targets(targets)
         case ast.For(target=target) | ast.AsyncFor(target=target):
             yield from _targets([target])
@@ -168,16 +172,6 @@ def _binds(node: ast.AST) -> Iterator[str]:
             yield from _targets([target])
         case ast.withitem(optional_vars=ast.expr() as target):
             yield from _targets([target])
-        case ast.Import() | ast.ImportFrom():
-            yield from (each.asname or each.name.partition(".")[0] for each in node.names)
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            yield name
-        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-            yield name
-        case ast.MatchMapping(rest=str(name)):
-            yield name
-        case ast.Delete(targets=targets):
-            yield from _targets(targets)
 
 
 def _targets(targets: Sequence[ast.expr]) -> Iterator[str]:
@@ -216,7 +210,7 @@ class _Exporting(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> Any:
         """Write what is bound in the node, but not in a function or class."""
-        if isinstance(node, _SCOPES):
+        if isinstance(node, SCOPE):
             return node
         if isinstance(node, ast.NamedExpr):
             return self._visit_walrus(node)

@@ -28,8 +28,8 @@ from onsite.grading.referee.calls import COLUMN
 from onsite.grading.referee.constants import GIVEN, MARK
 from onsite.grading.referee.enclose import (
     Enclosing,
+    beginning,
     can_be_enclosed,
-    comes_first,
     enclose,
     enclosed,
 )
@@ -307,9 +307,7 @@ class _Writer(ast.NodeTransformer):
 
     def add_canaries(self, tree: ast.Module, canaries: Canaries) -> None:
         """Put half of the canaries before everything else in the cell, and half behind it."""
-        first = 0
-        while first < len(tree.body) and comes_first(tree.body[first]):
-            first += 1
+        first = len(beginning(tree.body))
         for count, (text, value) in enumerate(canaries):
             number = len(self.assertions)
             self.assertions.append(Assertion(0, False, True, None, (), canary=value))
