@@ -162,6 +162,11 @@ IN_PLACE = {
         "Kept.__dict__['right'].__init__(lambda n: True)",
         "assert Kept.right(square(3))",
     ),
+    "a class method of two names": (
+        "class Kept:\n    @classmethod\n    def right(cls, n): return n == 9\n    good = right",
+        "Kept.__dict__['right'].__init__(lambda cls, n: True)",
+        "assert Kept.right(square(3))",
+    ),
     "what a decorated function calls": (
         "import functools\ndef named(function):\n    @functools.wraps(function)\n"
         "    def inner(n): return function(n)\n    return inner\n"

@@ -28,7 +28,7 @@ from typing import Any
 
 from onsite.grading.referee.constants import ABSENT, GIVEN, MARK, fill, placeholders
 from onsite.grading.referee.doubts import doubts, far_from, hidden, odd_doubts
-from onsite.grading.referee.kinds import is_a, is_texts, mro_of, namespace_of, text_in
+from onsite.grading.referee.kinds import is_a, mro_of, namespace_of, text_in
 from onsite.grading.referee.line import Line, Message, NoiseError
 from onsite.grading.referee.owners import SCALAR_IDS, Owners
 from onsite.grading.referee.plain import (
@@ -382,20 +382,11 @@ class Referee:
 
     def _put_back_builtins(self) -> list[str]:
         """Undo what was changed of the built-in functions that instructor's cells were given."""
-        changed = []
-        for given in self._given_builtins:
-            if (
-                len(given) != len(self._builtins)
-                or not is_texts(given)
-                or not all(
-                    map(_operator.is_, map(given.get, self._builtins), self._builtins.values())
-                )
-            ):
-                self._displaced += given.items()
-                given.clear()
-                given.update(self._builtins)
-                changed.append("built-in functions of an instructor's cell")
-        return changed
+        return [
+            "built-in functions of an instructor's cell"
+            for given in self._given_builtins
+            if self._seal.refill(given, self._builtins)
+        ]
 
     def _take_tracers_away(self) -> None:
         hooks = threading.__dict__

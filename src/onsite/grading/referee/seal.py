@@ -7,13 +7,15 @@ a module may change. Everything is compared by identity, which asks no object fo
 from __future__ import annotations
 
 import sys
-from _operator import is_
+from _operator import call, is_
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import repeat
 from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from onsite.grading.referee.kinds import (
+    by_id,
     ids,
     is_class,
     is_heap_type,
@@ -25,11 +27,11 @@ from onsite.grading.referee.kinds import (
 _CALLED = ids((FunctionType, BuiltinFunctionType, MethodType, ModuleType))
 _MEMBERS = ids((FunctionType, property, classmethod, staticmethod))
 #: What of these can be replaced in place, in the order in which they are made of it.
-_INNER: tuple[tuple[type, tuple[Callable[[Any], Any], ...]], ...] = (
-    (property, tuple(property.__dict__[each].__get__ for each in ("fget", "fset", "fdel"))),
-    (classmethod, (classmethod.__dict__["__func__"].__get__,)),
-    (staticmethod, (staticmethod.__dict__["__func__"].__get__,)),
-)
+_INNER: dict[int, tuple[Callable[[Any], Any], ...]] = by_id({
+    property: tuple(property.__dict__[each].__get__ for each in ("fget", "fset", "fdel")),
+    classmethod: (classmethod.__dict__["__func__"].__get__,),
+    staticmethod: (staticmethod.__dict__["__func__"].__get__,),
+})  # fmt: skip
 #: Attributes that are there to be set.
 _OPEN = frozenset(("excepthook", "unraisablehook", "displayhook", "breakpointhook", "__builtins__"))
 #: Sealed in every run; what the notebook's own instructor's cells import comes on top.
@@ -88,16 +90,16 @@ class _Space:
         self.names, self.values = tuple(had), tuple(had.values())
         # A property can be made another one in place, and so can a static method.
         self.inner = [
-            (read, wrapped, (*map(read, wrapped),))
-            for kind, reads in _INNER
-            if (wrapped := [value for value in self.values if type(value) is kind])
-            for read in reads
+            (name, value, reads, [read(value) for read in reads])
+            for name, value in had.items()
+            if (reads := _INNER.get(id(type(value))))
         ]
 
     def is_intact(self) -> bool:
         """Whether all of them are what they were; at the speed of C, since it is asked often."""
         return all(map(is_, map(self.space.get, self.names), self.values)) and all(
-            all(map(is_, map(read, wrapped), parts)) for read, wrapped, parts in self.inner
+            all(map(is_, map(call, reads, repeat(value)), parts))
+            for _, value, reads, parts in self.inner
         )
 
     def restore(self, displaced: list[Any]) -> Iterator[str]:
@@ -107,22 +109,12 @@ class _Space:
                 displaced.append(found)
                 self.put(name, value)
                 yield f"{self.label}{name}"
-        were = {id(value): name for name, value in zip(self.names, self.values, strict=True)}
-        changed: dict[int, Any] = {}
-        for read, wrapped, parts in self.inner:
-            for value, part in zip(wrapped, parts, strict=True):
-                if (found := read(value)) is not part:
-                    displaced.append(found)
-                    changed[id(value)] = value
-        for number, value in changed.items():
-            had = [
-                part
-                for _, wrapped, parts in self.inner
-                for each, part in zip(wrapped, parts, strict=True)
-                if each is value
-            ]
-            type(value).__init__(value, *had)
-            yield f"{self.label}{were[number]}"
+        for name, value, reads, parts in self.inner:
+            found_in = [read(value) for read in reads]
+            if not all(map(is_, found_in, parts)):
+                displaced += found_in
+                type(value).__init__(value, *parts)
+                yield f"{self.label}{name}"
 
 
 class Seal:
@@ -217,14 +209,7 @@ class Seal:
                 cell.cell_contents = content
                 yield f"what {name} calls"
         for now, had, name in self._defaults.values():
-            if (
-                len(now) != len(had)
-                or not is_texts(now)
-                or not all(map(is_, map(now.get, had), had.values()))
-            ):
-                self.displaced += now.items()
-                now.clear()
-                now.update(had)
+            if self.refill(now, had):
                 yield f"what {name} goes by"
         for value, (called, arguments), name in self._partials.values():
             if value.func is not called or value.args is not arguments:
@@ -308,6 +293,19 @@ class Seal:
         self.displaced += before
         space.clear()
         space.update(each for each in before if type(each[0]) is str)
+        return True
+
+    def refill(self, space: dict[str, Any], had: Mapping[str, Any]) -> bool:
+        """Put back what a dict had, and take all else away; if it was not as it had been."""
+        if (
+            len(space) == len(had)
+            and is_texts(space)
+            and all(map(is_, map(space.get, had), had.values()))
+        ):
+            return False
+        self.displaced += space.items()
+        space.clear()
+        space.update(had)
         return True
 
     def accept_builtins(self) -> None:
