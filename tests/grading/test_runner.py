@@ -24,7 +24,7 @@ from onsite.grading.outputs import LONGEST_TEXT
 from onsite.grading.result import CellResult, RunResult
 from onsite.grading.runner import Runner, RunnerError
 
-SHORT = replace(LIMITS, seconds_per_cell=1)
+SHORT = replace(LIMITS, seconds_per_cell=3)
 
 
 def texts(result: CellResult, name: str = "stdout") -> str:
@@ -348,7 +348,7 @@ def test_a_cell_that_heeds_no_interrupt_is_killed(runner: Runner) -> None:
 
 
 def test_the_whole_notebook_has_a_limit(runner: Runner) -> None:
-    limits = replace(LIMITS, seconds=1)
+    limits = replace(LIMITS, seconds=3)
     result = runner.run(notebook("1", "import time; time.sleep(100)", "1"), limits=limits)
     assert statuses(result) == ["ok", "timeout", "not_run"]
     assert result.ending == "timeout"

@@ -99,12 +99,13 @@ def test_the_same_files_harm_stock_nbgrader(course: bytes) -> None:
     some = [attack for attack in attacks() if attack.id in harms]
     assert {attack.id: attack.stock for attack in some} == harms
     verdict = batch.grade(course, "stock", some, SECONDS)
-    assert verdict.students["break-os-exit"].points is None
-    assert (verdict.students["forge-skip-execution-tag"].points or 0) > 0
-    assert "source/01-target/shop.ipynb was changed" in verdict.disturbed
-    assert any("00-hostile.py" in path for path in verdict.left)
-    assert "solution" in verdict.students["steal-source"].read
-    assert verdict.students["a-first"].points == FULL
+    seen = verdict.students
+    assert seen["break-os-exit"].points is None, verdict.log
+    assert (seen["forge-skip-execution-tag"].points or 0) > 0, verdict.log
+    assert "source/01-target/shop.ipynb was changed" in verdict.disturbed, verdict.log
+    assert any("00-hostile.py" in path for path in verdict.left), verdict.log
+    assert "solution" in seen["steal-source"].read, verdict.log
+    assert seen["a-first"].points == FULL, verdict.log
 
 
 def test_there_are_enough_of_each_group() -> None:

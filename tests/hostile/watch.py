@@ -49,8 +49,8 @@ STRIDE = 8
 PLAIN_CONFIG = """\
 c = get_config()
 c.CourseDirectory.root = {root!r}
-c.ExecutePreprocessor.timeout = 10
-c.Execute.timeout = 10
+c.ExecutePreprocessor.timeout = 30
+c.Execute.timeout = 30
 """
 COMMANDS = {
     "onsite": ("-m", "tests.hostile.ours"),

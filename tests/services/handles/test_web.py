@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +20,9 @@ from tests.services.owners import Owner, is_alive, is_open, wait_until
 from onsite.errors import OnsiteError
 from onsite.services import folders, postgres, process, web
 
+#: What an application says when it has a request that takes long.
+SLOW = "a slow request is under way"
+
 
 def wsgi_app(answer: str = "hello", status: str = "200 OK") -> Any:
     """An application as a notebook makes them: it travels by value, with what it closes over."""
@@ -30,6 +32,7 @@ def wsgi_app(answer: str = "hello", status: str = "200 OK") -> Any:
         import time
 
         if environ["PATH_INFO"] == "/slow":
+            print(SLOW, flush=True)
             time.sleep(float(environ["QUERY_STRING"]))
         start_response(status, [("Content-Type", "text/plain")])
         return [f"{answer} {os.getpid()} {os.environ.get('COLOUR', '')}".encode()]
@@ -50,6 +53,7 @@ def asgi_app(answer: str = "hello", status: int = 200) -> Any:
                     print("lifespan is over")
                     return
         if scope["path"] == "/slow":
+            print(SLOW, flush=True)
             await asyncio.sleep(float(scope["query_string"]))
         await send({"type": "http.response.start", "status": status, "headers": []})
         body = f"{answer} {os.getpid()} {os.environ.get('COLOUR', '')}"
@@ -82,26 +86,17 @@ def test_each_server_starts_drains_comes_back_and_stops(
         assert int(pid) in site.worker_pids()
         with ThreadPoolExecutor() as pool:
             slow = pool.submit(httpx.get, f"{site.url}/slow?1.5", timeout=20)
-            seen = site._private().port
-            # the server has read the request when the connection's other side is its own
-            wait_until(lambda: connections(seen) > 0, "the request is under way")
-            threading.Event().wait(0.3)
+            process = site._private()
+            wait_until(lambda: SLOW in process.log_tail(), "the request is under way")
             site.drain()
             assert slow.result().text.startswith("salut")
         assert site.state == "stopped"
-        assert not is_open(seen)
+        assert not is_open(process.port)
         assert not site.is_healthy()
         site.start()
         assert httpx.get(site.url).text.startswith("salut")
-    assert not is_open(seen)
+    assert not is_open(process.port)
     assert not is_alive(int(pid))
-
-
-def connections(port: int) -> int:
-    import psutil
-
-    found = psutil.net_connections(kind="tcp")
-    return sum(c.status == "ESTABLISHED" and c.laddr.port == port for c in found)
 
 
 @pytest.mark.slow
@@ -256,7 +251,7 @@ def test_closing_does_not_wait_for_requests_and_using_it_after_that_is_clear() -
     site = web(wsgi_app(), "gunicorn")
     with socket.create_connection(("127.0.0.1", site._private().port)) as client:
         client.sendall(b"GET /slow?60 HTTP/1.1\r\nHost: x\r\n\r\n")
-        threading.Event().wait(0.2)
+        wait_until(lambda: SLOW in site._private().log_tail(), "the request is under way")
         site.close()
         site.close()
         assert site.state == "closed"
