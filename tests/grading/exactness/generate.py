@@ -26,8 +26,8 @@ DUE = datetime(2026, 11, 20, 12)
 COUNTS = {
     "00-ordinary": 84,
     "01-basics": 64,
-    "05-concurrency": 44,
-    "11-apis": 44,
+    "05-concurrency": 24,
+    "11-apis": 24,
     "16-interview": 50,
     "06-sql": 26,
     "01-values": 20,
