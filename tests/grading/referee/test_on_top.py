@@ -179,11 +179,29 @@ def test_none_of_it_runs_on_top_of_the_referee(runner: Runner, way: str) -> None
     assert what in ran
 
 
-def test_no_metaclass_is_asked_of_plain_data(runner: Runner) -> None:
-    """An object that is no plain data is asked about it, and about what differs from it."""
-    student = "class Own(str, metaclass=Meta): pass\ndef answer(): return Own('a')"
+HASHED = """
+class Key(str):
+    def __hash__(self):
+        back("hash")
+        return str.__hash__(self)
+class Numbers(set): pass
+class Prices(dict): pass
+"""
+PLAIN = {
+    "a metaclass": "class Own(str, metaclass=Meta): pass\ndef answer(): return Own('a')",
+    "a key": f"{HASHED}def answer(): return {{Key('a'): 1}}",
+    "a part of a set": f"{HASHED}def answer(): return {{Key('a')}}",
+    "a part of a set of a class": f"{HASHED}def answer(): return Numbers({{Key('a')}})",
+    "a key of a dict of a class": f"{HASHED}def answer(): return Prices({{Key('a'): 1}})",
+}
+
+
+@pytest.mark.parametrize("other", ["kept", "3"])
+@pytest.mark.parametrize("what", PLAIN)
+def test_what_looks_like_plain_data_is_asked_nothing(runner: Runner, what: str, other: str) -> None:
+    """Neither to be copied, nor to be compared with what differs from it in one place."""
     result = runner.run(
-        notebook(SETUP, LOOK, student, "assert answer() == kept", "print(seen)"),
+        notebook(SETUP, LOOK, PLAIN[what], f"assert answer() == {other}", "print(seen)"),
         roles={0: "instructor", 3: "check"},
         exercises=frozenset({"answer"}),
     )

@@ -574,14 +574,16 @@ class Referee:
         """Operands for which the comparison must not hold, if an object might say what it likes."""
         if operator not in ("==", "in"):
             return []
-        plain = _is_plain(left), _is_plain(right)
-        if plain == (True, False):
-            others = doubts(left) if operator == "==" else doubts(left)[:1]
-            return [(other, right) for other in others]
-        if plain == (False, True):
-            return [(left, other) for other in (doubts(right) if operator == "==" else doubts([]))]
-        if plain == (True, True):
+        # What is put together anew is put together of copies: nothing in them is the student's.
+        plain_left, plain_right = _plain_copy(left), _plain_copy(right)
+        if plain_left and plain_right:
             return []
+        if plain_left:
+            others = doubts(*plain_left)
+            return [(other, right) for other in (others if operator == "==" else others[:1])]
+        if plain_right:
+            others = doubts(*plain_right) if operator == "==" else doubts([])
+            return [(left, other) for other in others]
         # Neither is plain. What a library's object says of one of the instructor's proves nothing
         # if it says it of an imitation as well.
         strange = [self._owners.has_stranger(operand) for operand in (left, right)]
@@ -737,9 +739,9 @@ def _code(text: str) -> CodeType:
     return code
 
 
-def _is_plain(value: Any) -> bool:
+def _plain_copy(value: Any) -> tuple[Any, ...]:
+    """A value of which no part is the student's, alone; nothing if it is not plain."""
     try:
-        encode(value)
+        return (decode(encode(value)),)
     except (NotPlainError, RuntimeError):  # RuntimeError: another thread changes it
-        return False
-    return True
+        return ()

@@ -16,7 +16,7 @@ from math import isfinite
 from typing import Any
 from uuid import UUID
 
-from onsite.grading.referee.kinds import by_id, has_any, ids, mro_of
+from onsite.grading.referee.kinds import by_id, has_any, mro_of
 
 #: Values with more parts than this are not sent: they are compared where they are.
 MAX_PARTS = 20_000
@@ -29,6 +29,10 @@ MAX_DEPTH = 40
 COMPARISONS = frozenset(
     ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__contains__")
 )
+
+
+#: The same, and how they are found in a set or dict.
+_DECISIONS = COMPARISONS | {"__hash__"}
 
 
 class NotPlainError(Exception):
@@ -49,7 +53,15 @@ _ATOMS: dict[int, Callable[[Any], Any]] = by_id({
 _numerator = Fraction.__dict__["_numerator"].__get__
 _denominator = Fraction.__dict__["_denominator"].__get__
 _number = UUID.__dict__["int"].__get__
-_SEQUENCES = ids((list, tuple, set, frozenset))
+#: By the methods of the base itself, which no subclass can replace. None asks for a part's hash, as
+#: it would to put parts into a set or dict: they may be the student's.
+_PARTS: dict[int, Callable[[Any], Any]] = by_id({
+    list: list.__iter__,
+    tuple: tuple.__iter__,
+    set: set.__iter__,
+    frozenset: frozenset.__iter__,
+    dict: dict.items,
+})  # fmt: skip
 
 
 def encode(value: object) -> Any:
@@ -81,15 +93,17 @@ def _encode(value: Any, depth: int, seen: list[int]) -> Any:
         _weigh(len(str(value)), seen)
     if (atom := _ATOMS.get(id(kind))) is not None:
         return atom(value)
-    if id(kind) in _SEQUENCES:
-        return {kind.__name__: [_encode(item, depth + 1, seen) for item in value]}
-    if kind is dict:
-        pairs = [
-            [_encode(key, depth + 1, seen), _encode(item, depth + 1, seen)]
-            for key, item in value.items()
-        ]
-        return {"dict": pairs}
+    if id(kind) in _PARTS:
+        return _encode_parts(kind, value, depth, seen)
     return _encode_rare(kind, value, depth, seen)
+
+
+def _encode_parts(base: type, value: Any, depth: int, seen: list[int]) -> Any:
+    parts = _PARTS[id(base)](value)
+    if base is dict:
+        pairs = ((_encode(k, depth + 1, seen), _encode(v, depth + 1, seen)) for k, v in parts)
+        return {"dict": [[*pair] for pair in pairs]}
+    return {base.__name__: [_encode(part, depth + 1, seen) for part in parts]}
 
 
 def _encode_rare(kind: type, value: Any, depth: int, seen: list[int]) -> Any:
@@ -120,6 +134,9 @@ def _encode_rare(kind: type, value: Any, depth: int, seen: list[int]) -> Any:
         if type(number) is not int or not 0 <= number < 1 << 128:
             raise NotPlainError
         return {"UUID": hex(number)}
+    base = base_of(kind)
+    if id(base) in _PARTS:
+        return _encode_parts(base, value, depth, seen)
     return _encode(as_base(value), depth, seen)
 
 
@@ -129,18 +146,30 @@ def _weigh(size: int, seen: list[int]) -> None:
         raise NotPlainError
 
 
-def as_base(value: Any) -> Any:
-    """An object of a subclass of a built-in type as an object of that type.
+def base_of(kind: type) -> type:
+    """The built-in type as which an object of a class is seen.
 
     Raises:
-        NotPlainError: it is none, or a class in between defines a comparison of its own.
+        NotPlainError: it is none, or a class in between decides itself how its objects compare.
     """
-    for ancestor in mro_of(type(value)):
-        if (copied := _COPIES.get(id(ancestor))) is not None:
-            return copied(value)
-        if has_any(ancestor, COMPARISONS):
+    for ancestor in mro_of(kind):
+        if id(ancestor) in _COPIES or id(ancestor) in _PARTS:
+            return ancestor  # type: ignore[no-any-return]
+        if has_any(ancestor, _DECISIONS):
             raise NotPlainError
     raise NotPlainError
+
+
+def as_base(value: Any) -> Any:
+    """An object of a subclass of a number, text or time as an object of that type.
+
+    Others, whose parts would have to be copied, stay as they are.
+
+    Raises:
+        NotPlainError: as `base_of` says.
+    """
+    copy = _COPIES.get(id(base_of(type(value))))
+    return value if copy is None else copy(value)
 
 
 # Methods of the base itself, which no subclass can replace.
@@ -151,11 +180,6 @@ _COPIES: dict[int, Callable[[Any], Any]] = by_id({
     str: lambda value: str.__add__("", value),
     bytes: lambda value: bytes.__getitem__(value, slice(None)),
     bytearray: bytearray.copy,
-    list: list.copy,
-    tuple: lambda value: tuple(tuple.__iter__(value)),
-    dict: lambda value: dict(dict.items(value)),
-    set: lambda value: set(set.__iter__(value)),
-    frozenset: lambda value: frozenset(frozenset.__iter__(value)),
     Decimal: lambda value: Decimal(Decimal.__str__(value)),
     date: lambda value: date.fromordinal(date.toordinal(value)),
     timedelta: timedelta.__pos__,
