@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import json
 import os
 import shlex
@@ -34,6 +36,25 @@ TELL = (
 def test_none_is_missing() -> None:
     functions = {name for name in onsite.services.__all__ if name.islower()}
     assert functions == {name.split()[0] for name in EVERY}
+
+
+def test_the_stub_says_what_there_is() -> None:
+    stub = ast.parse(Path(onsite.services.__file__).with_suffix(".pyi").read_text())
+    homes = {
+        name.name: each.module
+        for each in stub.body
+        if isinstance(each, ast.ImportFrom)
+        for name in each.names
+    }
+    (told,) = (ast.literal_eval(each.value) for each in stub.body if isinstance(each, ast.Assign))
+    assert homes.keys() == {*told} == {*onsite.services.__all__}
+    for name, home in homes.items():
+        assert home is not None
+        found = getattr(onsite.services, name)
+        assert found is getattr(importlib.import_module(home), name)
+    assert {*dir(onsite.services)} >= {*told}
+    with pytest.raises(AttributeError, match="has no attribute 'postgress'"):
+        _ = onsite.services.postgress
 
 
 @pytest.fixture(scope="session")
