@@ -163,3 +163,17 @@ def test_a_read_only_folder_is_one_sentence(
         bootstrap.main("requirements.lock")
     assert ended.value.code == 2
     assert "make the folder of the course writable" in capsys.readouterr().err
+
+
+def test_another_folders_environment_is_left_alone(
+    checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (checkout / ".venv").symlink_to(theirs)
+    with pytest.raises(SystemExit) as ended:
+        bootstrap.main("requirements.lock")
+    assert ended.value.code == 2
+    assert ".venv is a link; remove the link" in capsys.readouterr().err
+    assert theirs.is_dir()
+    assert [*theirs.iterdir()] == []

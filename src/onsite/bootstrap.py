@@ -64,6 +64,8 @@ def is_current(lock: str) -> bool:
 
 def install(lock: str) -> None:
     """Make .venv when there is no finished one for this folder, then install `lock` into it."""
+    if VENV.is_symlink():  # to another folder's environment, say, which is not ours to remove
+        raise BootstrapError(f"{VENV} is a link; remove the link and run the same command again.")
     finished = MADE_FOR.exists() and MADE_FOR.read_text(encoding="utf-8").strip() == str(ROOT)
     python = VENV / "bin" / "python"
     usable = finished and subprocess.run([python, "-c", ""], check=False).returncode == 0
