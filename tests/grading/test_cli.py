@@ -30,7 +30,7 @@ Refused = Callable[..., str]
 
 @pytest.fixture
 def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
-    """What a command that ends by exit code 2 says; in this process, since to start takes seconds."""
+    """What a command that ends by exit code 2 says; in this process, for a start takes seconds."""
 
     def of(course: Path, *arguments: str) -> str:
         monkeypatch.setenv("ONSITE_ROOT", str(course))

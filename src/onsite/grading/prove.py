@@ -26,6 +26,7 @@ from onsite.course.compiler import stub
 from onsite.course.model import Cell, Check, Exercise, Survivor, Topic
 from onsite.files import write_atomically
 from onsite.grading.mutants import Mutant, mutants
+from onsite.grading.preload import used_by
 from onsite.grading.referee.instrument import bound_by
 from onsite.grading.referee.judge import Role
 from onsite.grading.result import CellResult, Limits, RunResult
@@ -201,10 +202,21 @@ class Trial:
 class Laboratory:
     """Where trials run: a few at a time, under the usual seed or the other one."""
 
-    def __init__(self, environment: Mapping[str, str] | None = None, seed: int = SEED) -> None:
-        self._usual = Runner(limits=LIMITS, environment=environment, seed=seed, hash_seed=seed)
-        self._other = Runner(
-            limits=LIMITS, environment=environment, seed=OTHER_SEED, hash_seed=OTHER_SEED
+    def __init__(
+        self,
+        environment: Mapping[str, str] | None = None,
+        seed: int = SEED,
+        optional: Iterable[str] = (),
+    ) -> None:
+        self._usual, self._other = (
+            Runner(
+                limits=LIMITS,
+                environment=environment,
+                seed=each,
+                hash_seed=each,
+                optional=optional,
+            )
+            for each in (seed, OTHER_SEED)
         )
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="prove")
 
@@ -255,11 +267,12 @@ class Laboratory:
 
 
 @contextmanager
-def laboratory(topics: Iterable[Topic], seed: int = SEED) -> Iterator[Laboratory]:
+def laboratory(topics: Sequence[Topic], seed: int = SEED) -> Iterator[Laboratory]:
     """A laboratory with the servers that the topics share; `seed` is its usual one."""
     services = {service for topic in topics for service in topic.services}
     fetch_programs(services)
-    with shared_servers(services) as environment, Laboratory(environment, seed) as lab:
+    optional = used_by(cell.source for topic in topics for cell in topic.cells)
+    with shared_servers(services) as environment, Laboratory(environment, seed, optional) as lab:
         yield lab
 
 

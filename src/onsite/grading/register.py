@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,12 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, InvalidEntry, MissingEntry
+from nbgrader.api import Base, Gradebook, InvalidEntry, MissingEntry
+from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.preprocessors import SaveCells
-from sqlalchemy import make_url
-from sqlalchemy.exc import SAWarning
+from sqlalchemy import create_engine, inspect, make_url
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SAWarning
 
-from onsite.errors import OnsiteError
 from onsite.grading.database import patient
 from onsite.grading.evolve import evolve
 
@@ -33,9 +29,6 @@ def register(db_url: str, course: str, module: str, masters: Mapping[str, Notebo
         course: nbgrader's id of the course.
         module: the assignment's name.
         masters: its notebooks by name, from `restore.master`.
-
-    Raises:
-        OnsiteError: nbgrader's own helper, which a new gradebook needs, failed or was killed.
     """
     db_url = patient(db_url)
     _make(db_url)
@@ -54,26 +47,49 @@ def register(db_url: str, course: str, module: str, masters: Mapping[str, Notebo
 
 
 def _make(db_url: str) -> None:
-    """Make a SQLite gradebook in one step, so that no grader meets half of one."""
-    name = make_url(db_url).database
-    if not db_url.startswith("sqlite") or not name or name == ":memory:" or Path(name).exists():
+    """Make a new gradebook in one step, so that no grader meets half of one."""
+    url = make_url(db_url)
+    if not db_url.startswith("sqlite"):
+        with suppress(IntegrityError, ProgrammingError):  # somebody else was faster
+            _make_tables(db_url)
         return
-    path = Path(name)
+    if not url.database or url.database == ":memory:" or Path(url.database).exists():
+        return
+    path = Path(url.database)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder:
         whole = Path(folder) / path.name
-        with _open(f"sqlite:///{whole}", ""):
-            pass
+        _make_tables(f"sqlite:///{whole}")
         with suppress(FileExistsError):  # somebody else was faster
             path.hardlink_to(whole)
+
+
+def _make_tables(db_url: str) -> None:
+    """What nbgrader does with a gradebook that has no tables, in one transaction.
+
+    And without the program that it starts for it, `alembic heads`, which takes longer than the
+    grading of a few students.
+    """
+    engine = create_engine(db_url)
+    try:
+        if inspect(engine).get_table_names():
+            return
+        from alembic.config import Config  # which only a new gradebook needs
+        from alembic.migration import MigrationContext
+        from alembic.script import ScriptDirectory
+
+        config = Config()
+        config.set_main_option("script_location", ALEMBIC_DIR.replace("%", "%%"))
+        with engine.begin() as connection:
+            Base.metadata.create_all(connection)
+            context = MigrationContext.configure(connection, opts={"version_table_pk": False})
+            context.stamp(ScriptDirectory.from_config(config), "head")
+    finally:
+        engine.dispose()
 
 
 @contextmanager
 def _open(db_url: str, course: str) -> Iterator[Gradebook]:
     """The gradebook, without what SQLAlchemy 2 has to say about nbgrader's use of it."""
-    if shutil.which("alembic") is None:
-        # Nbgrader calls it by name, also when the environment is not activated.
-        here = Path(sys.executable).parent
-        os.environ["PATH"] = os.pathsep.join([str(here), os.environ.get("PATH", "")])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)
         with _opened(db_url, course) as book:
@@ -81,16 +97,10 @@ def _open(db_url: str, course: str) -> Iterator[Gradebook]:
 
 
 def _opened(db_url: str, course: str) -> Gradebook:
-    try:
-        with suppress(InvalidEntry):
-            return Gradebook(db_url, course)
-        # Another grader has written the course's row between nbgrader's look and its own.
+    with suppress(InvalidEntry):
         return Gradebook(db_url, course)
-    except subprocess.CalledProcessError as error:
-        raise OnsiteError(
-            "nbgrader could not make the gradebook, since alembic, which it starts, failed "
-            f"({error}); run the same command again."
-        ) from None
+    # Another grader has written the course's row between nbgrader's look and its own.
+    return Gradebook(db_url, course)
 
 
 def _differs(book: Gradebook, module: str, name: str, notebook: NotebookNode) -> bool:

@@ -13,7 +13,6 @@ from typing import Self
 
 from onsite.grading.document import Document
 from onsite.grading.errors import KilledError, LostError, RunnerError
-from onsite.grading.preload import OPTIONAL
 from onsite.grading.referee.judge import Parts, Role
 from onsite.grading.result import Limits, RunResult
 from onsite.grading.run import Run, Stop
@@ -47,7 +46,7 @@ class Runner:
         seed: int = 0,
         hash_seed: int = 0,
         sandbox: Sandbox | None = None,
-        optional: Iterable[str] = OPTIONAL,
+        optional: Iterable[str] = (),
     ) -> None:
         self._limits = limits or Limits()
         self._environment = dict(environment or {})
