@@ -44,8 +44,10 @@ def far_from(value: Any) -> Any:
         return kind(far + 3 * abs(value)) if abs(value) < 1e200 else kind(-far)
     if kind is str:
         return value + noise
-    if kind is list or kind is tuple or kind is set or kind is frozenset:
+    if kind is list or kind is tuple:
         return kind((*value, noise))
+    if kind is set or kind is frozenset:  # without what may be the student's, and has a hash
+        return kind((*(each for each in value if id(type(each)) in _KEYS), noise))
     if kind is dict:
         return {noise: noise}
     return noise
@@ -133,9 +135,5 @@ def _changed(value: Any, place: _Place, other: Callable[[Any], Any]) -> Any:
 
 
 def _odd_other(value: Any, imitate: Callable[[Any], Any]) -> Any:
-    """Something else, without asking what may be the student's for its hash."""
-    kind = type(value)
-    if kind is set or kind is frozenset:
-        return kind((urandom(6).hex(),))
     made = imitate(value)
     return far_from(value) if made is None else made

@@ -58,6 +58,14 @@ def has_any(kind: type, names: Iterable[str]) -> bool:
     return not is_texts(space) or any(name in space for name in names)
 
 
+def has_surrogate(text: str) -> bool:
+    """Whether there is half a character in a text, which cannot be encoded.
+
+    To try it would ask what somebody may have registered to handle such errors.
+    """
+    return not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text)
+
+
 def text_in(value: Any) -> str:
     """A text as it is, without what a class of the student's has made of it; "" if it is none."""
     if type(value) is str:

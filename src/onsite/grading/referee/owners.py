@@ -127,6 +127,8 @@ class Owners:
             for slot in _slots_of(kind):
                 slot.__set__(made, change(slot.__get__(value)))
             own = _own_attributes(value, kind)
+            if not is_texts(own):  # they would be asked for their hashes
+                return None
             if own:
                 _attributes(made, "__dict__").update((n, change(v)) for n, v in own.items())
         except (AttributeError, TypeError):
