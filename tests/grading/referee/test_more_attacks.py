@@ -191,6 +191,79 @@ IN_PLACE = {
         "right.__kwdefaults__['within'] = 1e9",
         "assert right(square(3))",
     ),
+    "what a partial function goes by": (
+        "import functools\n"
+        "right = functools.partial(lambda n, within: abs(n - 9) < within, within=0.1)",
+        "right.keywords['within'] = 1e9",
+        "assert right(square(3))",
+    ),
+    "all that a partial function goes by": (
+        "import functools\n"
+        "right = functools.partial(lambda n, within: abs(n - 9) < within, within=0.1)",
+        "right.__setstate__((right.func, right.args, {'within': 1e9}, {}))",
+        "assert right(square(3))",
+    ),
+    "a cached property": (
+        "import functools\nclass Kept:\n    def __init__(self, n): self.n = n\n"
+        "    @functools.cached_property\n    def right(self): return self.n == 9",
+        "Kept.__dict__['right'].func = lambda self: True",
+        "assert Kept(square(3)).right",
+    ),
+    "a cached property that is replaced": (
+        "import functools\nclass Kept:\n    def __init__(self, n): self.n = n\n"
+        "    @functools.cached_property\n    def right(self): return self.n == 9",
+        "Kept.right = True",
+        "assert Kept(square(3)).right",
+    ),
+    "a partial method": (
+        "import functools\nclass Kept:\n    def near(self, n, within): return abs(n - 9) < within\n"
+        "    right = functools.partialmethod(near, within=0.1)",
+        "Kept.__dict__['right'].keywords['within'] = 1e9",
+        "assert Kept().right(square(3))",
+    ),
+    "a partial method's function": (
+        "import functools\nclass Kept:\n    def near(self, n, within): return abs(n - 9) < within\n"
+        "    right = functools.partialmethod(near, within=0.1)",
+        "Kept.__dict__['right'].func = lambda *_, within: True",
+        "assert Kept().right(square(3))",
+    ),
+    "a method that keeps what it has said": (
+        "import functools\nclass Kept:\n    @staticmethod\n    @functools.lru_cache\n"
+        "    def right(n): return n == 9\n    good = functools.lru_cache(right)",
+        "Kept.good = lambda self, n: True",
+        "assert Kept.good(square(3))",
+    ),
+    "the default of a dataclass's field": (
+        "from dataclasses import dataclass\n@dataclass\nclass Kept:\n    n: int = 0",
+        "Kept.n = property(lambda self: 9, lambda self, n: None)",
+        "assert Kept(square(3)) == Kept(9)",
+    ),
+    "a slot": (
+        "class Kept:\n    __slots__ = ('n',)",
+        "Kept.n = property(lambda self: 9, lambda self, n: None)",
+        "kept = Kept()\nkept.n = square(3)\nassert kept.n == 9",
+    ),
+    "how attributes are found, by no function": (
+        "class Kept: pass",
+        "import functools\nKept.__getattribute__ = functools.partial(lambda _: 9)",
+        "kept = Kept()\nkept.n = square(3)\nassert kept.n == 9",
+    ),
+    "what objects equal, by no function": (
+        "class Kept:\n    def __init__(self, n): self.n = n",
+        "class Yes:\n    def __call__(self, _): return True\nKept.__eq__ = Yes()",
+        "assert Kept(square(3)) == Kept(9)",
+    ),
+    "how attributes of the stage are found": (
+        "from onsite.stage import Actor, Stage",
+        "real = object.__getattribute__\n"
+        "Actor.__getattribute__ = lambda self, n: 9 if n == 'result' else real(self, n)",
+        "with Stage() as stage: assert stage.call(square, 3).result == 9",
+    ),
+    "a function of a module's that is none of Python's": (
+        "import numpy",
+        "numpy.allclose = lambda *_: True",
+        "assert numpy.allclose(square(3), 9)",
+    ),
     "a property of the stage": (
         "from onsite.stage import Actor, Stage",
         "Actor.__dict__['waiting'].__init__(lambda self: True)",
@@ -217,6 +290,94 @@ def test_what_is_changed_in_place_is_put_back(runner: Runner, what: str) -> None
     assert result.cells[-1].status == "error"
     assert {suspicion.kind for suspicion in result.suspicions} == {"patched"}
     assert result.cells[-1].error_name in ("AssertionError", "NotProvedError")
+
+
+#: What is made another kind of thing, and a check that uses it.
+OF_A_KIND = {
+    "a module": (
+        "import types\nclass Sly(types.ModuleType):\n"
+        "    def __getattribute__(self, name): return lambda *_: True\nmath.__class__ = Sly",
+        "assert math.isclose(square(1.5), 2.25)",
+    ),
+    "a class": (
+        "class Sly(type):\n    def __call__(cls, *_): return mock.MagicMock()\n"
+        "Stage.__class__ = Sly",
+        "with Stage() as stage: assert stage.call(square, 3).result",
+    ),
+    "what a class is made of": (
+        "class Sly(Base):\n    def right(self, n): return True\nKept.__bases__ = (Sly,)",
+        "assert Kept().right(square(3))",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OF_A_KIND)
+def test_what_is_made_another_kind_of_thing_proves_nothing(runner: Runner, what: str) -> None:
+    change, check = OF_A_KIND[what]
+    setup = f"{SETUP}\nclass Base:\n    def right(self, n): return n == 9\nclass Kept(Base): pass"
+    result = runner.run(
+        notebook(setup, WRONG + change, check),
+        roles={0: "instructor", 2: "check"},
+        exercises=frozenset({"square"}),
+    )
+    assert [cell.status for cell in result.cells] == ["ok", "ok", "error"]
+    assert {suspicion.kind for suspicion in result.suspicions} == {"breach"}
+
+
+#: What an instructor's cell that shows the answer at work may have happen, and does itself.
+SHOWN = {
+    "a function": ("math.isclose = true", "math.isclose(square(1.5), 2.25)"),
+    "a method": ("Decision.__eq__ = true", "Decision(True, square(3)) == Decision(True, 9)"),
+    "a new method": ("Stage.__getattribute__ = true", "type(Stage().call) is not bool"),
+}
+
+
+@pytest.mark.parametrize("what", SHOWN)
+def test_what_an_instructors_cell_has_changed_it_has_to_name(runner: Runner, what: str) -> None:
+    change, test = SHOWN[what]
+    answer = f"def true(*_): return True\ndef square(x):\n    {change}\n    return x + 1"
+    result = runner.run(
+        notebook(SETUP, answer, "print(square(3))", f"assert {test}"),
+        roles={0: "instructor", 2: "instructor", 3: "check"},
+        exercises=frozenset({"square"}),
+    )
+    assert "patched" in {suspicion.kind for suspicion in result.suspicions}
+    meant = change.replace("true", "lambda *_: 5")
+    again = runner.run(
+        notebook(SETUP, "def square(x): return x", meant, "assert math.isclose(1, 2) == 5"),
+        roles={0: "instructor", 2: "instructor", 3: "check"},
+        exercises=frozenset({"square"}),
+    )
+    assert (again.cells[-1].status == "ok") == (what == "a function")
+    assert not again.suspicions
+    if what != "a new method":
+        assert result.cells[-1].status == "error"
+
+
+#: What is data in a class stays so: a check may count with it, and set what is to be called.
+MAY_CHANGE = """
+class Counted:
+    made, before, seen = 0, None, ()
+    def __init__(self):
+        Counted.made += 1
+        Counted.seen = [*Counted.seen, self]
+        Counted.latest = self.made
+        if Counted.before: type(self).before()
+"""
+
+
+def test_data_of_a_class_may_change(runner: Runner) -> None:
+    check = (
+        "Counted.made = 0\nCounted.before = lambda: rang.append(1)\nrang = []\nanswer()\n"
+        "assert Counted.made == 1 == len(rang)\nassert Counted.latest == 1"
+    )
+    result = runner.run(
+        notebook(MAY_CHANGE, "def answer(): return Counted()\nanswer()", check, check),
+        roles={0: "instructor", 2: "check", 3: "check"},
+        exercises=frozenset({"answer"}),
+    )
+    assert [cell.status for cell in result.cells] == ["ok"] * 4, result.cells[-1].traceback
+    assert not result.suspicions
 
 
 def test_what_a_students_decorator_makes_is_the_students(runner: Runner) -> None:

@@ -170,6 +170,13 @@ WAYS = {
         "def answer(): feed.__code__\n"
         "_imp._fix_co_filename(answer.__code__, os.path.dirname(os.__file__) + '/\\ud800.py')",
     ),
+    "a module of another class": (
+        "",
+        "import types\nclass Module(types.ModuleType):\n"
+        "    def __getattribute__(self, name):\n        back(name)\n"
+        "        return types.ModuleType.__getattribute__(self, name)\n"
+        "math.__class__ = threading.__class__ = Module",
+    ),
     "what handles errors of encoding": (
         "",
         "import codecs\n"
