@@ -250,6 +250,8 @@ _READ: dict[str, Callable[[Any], Any]] = {
 
 def _fraction(top: int, bottom: int) -> Fraction:
     """One that is made without the methods of its class, which may be anybody's by now."""
+    if bottom < 1:
+        raise NotPlainError
     made: Fraction = object.__new__(Fraction)
     common = gcd(top, bottom)
     _numerator.__set__(made, top // common)
@@ -258,6 +260,8 @@ def _fraction(top: int, bottom: int) -> Fraction:
 
 
 def _uuid(number: int) -> UUID:
+    if not 0 <= number < 1 << 128:
+        raise NotPlainError
     made = object.__new__(UUID)
     _number.__set__(made, number)
     _safe.__set__(made, _unknown)
