@@ -354,6 +354,65 @@ def test_what_an_instructors_cell_has_changed_it_has_to_name(runner: Runner, wha
         assert result.cells[-1].status == "error"
 
 
+SLY = "class Sly:\n    def __init__(self, *_): pass\n    def __eq__(self, other): return True\n"
+#: How a class of the student's comes to be taken for the instructor's.
+OWNED = {
+    "its base's metaclass": (
+        f"{SLY}class Meta(type):\n    def __new__(meta, name, bases, space):\n"
+        "        return Sly if bases else type.__new__(meta, name, bases, space)\n"
+        "class Board(metaclass=Meta): pass\ndef square(x): return Sly()",
+        "class Watched(Board): pass",
+    ),
+    "what stands for its base": (
+        f"{SLY}class Meta(type):\n    def __new__(*_): return Sly\n"
+        "class Give:\n    def __mro_entries__(self, _):\n"
+        "        return (type.__new__(Meta, 'Board', (), {}),)\n"
+        "Board = Give()\ndef square(x): return Sly()",
+        "class Watched(Board): pass",
+    ),
+    "its base is told of it": (
+        "class Board:\n    def __init_subclass__(cls): cls.__eq__ = lambda *_: True\n"
+        "def square(x): return Board.__subclasses__()[-1]()",
+        "class Watched(Board): pass",
+    ),
+}
+#: The same while an instructor's cell shows the answer.
+OWNED_BY_NAME = {
+    "a class": "class Kept: pass\nsquare(3)",
+    "a class that is assigned": "Kept = type('Kept', (), {})\nsquare(3)",
+    "a function": "def right(n): return n == 9\nsquare(3)",
+    "a function that is assigned": "right = lambda n: n == 9\nsquare(3)",
+}
+
+
+@pytest.mark.parametrize("way", OWNED)
+def test_what_the_student_has_a_say_in_is_not_the_instructors(runner: Runner, way: str) -> None:
+    answer, made = OWNED[way]
+    result = run(runner, answer, check=f"{made}\nassert square(3) == Decision(True, 0.5)")
+    assert result.cells[-1].error_name == "AssertionError"
+    result = runner.run(
+        notebook(SETUP, answer, made, "assert square(3) == Decision(True, 0.5)"),
+        roles={0: "instructor", 2: "instructor", 3: "check"},
+        exercises=frozenset({"square"}),
+    )
+    assert result.cells[-1].error_name == "AssertionError"
+
+
+@pytest.mark.parametrize("way", OWNED_BY_NAME)
+def test_a_name_is_not_the_instructors_by_being_bound_meanwhile(runner: Runner, way: str) -> None:
+    answer = (
+        f"{SLY}def square(x):\n    globals()['Kept'] = Sly\n"
+        "    globals()['right'] = lambda n: True\n    return Sly()"
+    )
+    check = "assert right(square(3))" if "function" in way else "assert square(3) == Decision(1, 2)"
+    result = runner.run(
+        notebook(SETUP, answer, OWNED_BY_NAME[way], check),
+        roles={0: "instructor", 2: "instructor", 3: "check"},
+        exercises=frozenset({"square"}),
+    )
+    assert [cell.status for cell in result.cells] == ["ok", "ok", "ok", "error"]
+
+
 #: What is data in a class stays so: a check may count with it, and set what is to be called.
 MAY_CHANGE = """
 class Counted:

@@ -28,7 +28,15 @@ from typing import Any
 
 from onsite.grading.referee.constants import ABSENT, GIVEN, MARK, fill, placeholders
 from onsite.grading.referee.doubts import doubts, far_from, hidden, odd_doubts
-from onsite.grading.referee.kinds import is_a, is_texts, mro_of, namespace_of, text_in
+from onsite.grading.referee.kinds import (
+    bases_of,
+    is_a,
+    is_class,
+    is_texts,
+    mro_of,
+    namespace_of,
+    text_in,
+)
 from onsite.grading.referee.line import Line, Message, NoiseError
 from onsite.grading.referee.owners import SCALAR_IDS, Owners
 from onsite.grading.referee.plain import (
@@ -128,6 +136,7 @@ class Referee:
         self._task: Message = {"do": ""}
         self._kept: dict[str, Any] = {}
         self._left_behind: set[str] = set()  # names that a cell binds which did not get to its end
+        self._defined: set[str] = set()  # the names of which the cell has said what they are
         self._said: frozenset[str] = frozenset()  # the names in the cell's code
         self._modules = 0  # how many were loaded when the cell began
         self._comparisons: dict[int, Any] = {}  # of each cell
@@ -172,7 +181,7 @@ class Referee:
             "leaf": self._leaf,
             "truth": self._truth,
             "failed": self._failed,
-            "defined": self._keep,
+            "defined": self._define,
             "result": self._take_result,
         }
 
@@ -311,6 +320,7 @@ class Referee:
             _exit(BROKEN)
         task = self._task = self._receive()
         self._reached.clear()
+        self._defined.clear()
         self._result, self._odd, self._raised = None, False, ""
         self._interrupted = False
         self._running = True
@@ -446,8 +456,9 @@ class Referee:
                 self._seal.add(task["modules"])
                 self._seal.accept(self._said)
                 for bound in task["binds"]:
-                    value = self._namespace.get(bound)
-                    self._owners.own_class(value)
+                    value = self._bound(bound)
+                    if is_class(value) and not any(map(self._owners.has_say, bases_of(value))):
+                        self._owners.own_class(value)
                     if self._owners.is_instructors(value):
                         self._seal.add_class(value)
                 # New ones come last. To look at all of them copies the pages that they are on.
@@ -465,9 +476,8 @@ class Referee:
             if not whole:
                 self._left_behind.update(task["binds"])
             for bound in task["binds"] if whole else ():
-                if bound in (task["variables"] or ()):
-                    continue  # it has said what it has, whatever others have made of the name
-                self._keep(task["cell"], bound, self._namespace.get(bound))
+                if bound not in (task["variables"] or ()):
+                    self._keep(task["cell"], bound, self._bound(bound))
         self._send(
             {
                 "say": "ended",
@@ -481,14 +491,30 @@ class Referee:
             }
         )
 
+    def _bound(self, name: str) -> Any:
+        """What a cell has given a name: what it has said, whatever others have made of it."""
+        space = self._kept if name in self._defined else self._namespace
+        return space.get(name)
+
+    def _define(self, cell: int, name: str, value: object) -> None:
+        self._defined.add(name)
+        self._keep(cell, name, value)
+
     def _keep(self, _cell: int, name: str, value: object) -> None:
         self._displaced.append(self._kept.get(name))
         self._kept[name] = value
         add = partial(self._seal.add_function, value, name, self._watch.is_students)
         self._watch.own_work(add)
 
-    def _own(self, body: FunctionType, value: object) -> None:
-        if self._watch.is_class_statement(body):  # and nobody has changed what it has made
+    def _own(
+        self, body: FunctionType, value: object, bases: tuple[Any, ...], more: dict[str, Any]
+    ) -> None:
+        if not self._watch.is_class_statement(body):
+            return
+        # A base, its class, or a metaclass of the student's can make something else of it.
+        if any(map(self._owners.has_say, (*bases, *more.values()))):
+            self._owners.disown(value)
+        else:
             self._owners.own_class(value, self._watch.code_of(body))
 
     # --- signals

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from itertools import repeat
 from typing import Any, TypeGuard
 
+bases_of = type.__dict__["__bases__"].__get__
 mro_of = type.__dict__["__mro__"].__get__
 flags_of = type.__dict__["__flags__"].__get__
 namespace_of = type.__dict__["__dict__"].__get__

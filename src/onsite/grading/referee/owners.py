@@ -41,6 +41,7 @@ class Owners:
         self._trusted = trusted
         # By id, and kept so that nothing else gets the id.
         self._classes: dict[int, type] = {}
+        self._disowned: dict[int, object] = {}
         self.codes: dict[int, CodeType] = {}
 
     def own_code(self, code: object) -> None:
@@ -52,8 +53,14 @@ class Owners:
 
     def own_class(self, value: object, body: object = None) -> None:
         """A class that is the instructor's, if the code that made it is."""
-        if is_class(value) and (body is None or id(body) in self.codes):
+        if not is_class(value) or id(value) in self._disowned:
+            return
+        if body is None or id(body) in self.codes:
             self._classes[id(value)] = value
+
+    def disown(self, value: object) -> None:
+        """What a class statement of the instructor's came to, and is not the instructor's."""
+        self._disowned[id(value)] = value
 
     def is_instructors(self, value: object) -> bool:
         """Whether it is a class that an instructor's cell has made."""
@@ -134,6 +141,11 @@ class Owners:
         except (AttributeError, TypeError):
             return None
         return made
+
+    def has_say(self, value: object) -> bool:
+        """Whether code of the student's has a say in what a class is that is made of `value`."""
+        kinds = (*mro_of(type(value)), *(mro_of(value) if is_class(value) else ()))
+        return any(map(self.is_students, kinds))
 
     def is_students(self, kind: object) -> bool:
         """Whether it is a class that neither a library nor the instructor has made."""

@@ -17,6 +17,7 @@ from typing import Any
 from onsite.grading.referee.kinds import (
     ACTS,
     acts,
+    bases_of,
     by_id,
     ids,
     is_class,
@@ -65,10 +66,11 @@ _BEHIND = {
     "queue": ("_queue",),
 }  # fmt: skip
 _missing = object()
+#: The modules of which we know that they give nothing to classes of theirs later.
+_PYTHONS = sys.stdlib_module_names | {"onsite", "__main__"}
 #: What it had, its class, and its bases.
 _Class = tuple[type, dict[str, Any], type, Any]
 _names_in = namespace_of(ModuleType)["__dict__"].__get__
-_bases_of = type.__dict__["__bases__"].__get__
 _qualname_of = type.__dict__["__qualname__"].__get__
 #: Descriptors that are written in Python, and how to get at what they call.
 _KEPT_IN_DICTS = by_id({
@@ -219,7 +221,7 @@ class Seal:
         What is made of a library's class, as models are, may be given more by that library.
         """
         space, label = namespace_of(kind), _qualname_of(kind)
-        self._kinds[id(kind)] = kind, label, type(kind), _bases_of(kind)
+        self._kinds[id(kind)] = kind, label, type(kind), bases_of(kind)
         put = partial(type.__setattr__, kind)
         if _is_pythons_own(kind):
             take = partial(type.__delattr__, kind)
@@ -305,7 +307,7 @@ class Seal:
         self.lost = [
             f"the class or the bases of {label}"
             for kind, label, meta, bases in self._kinds.values()
-            if type(kind) is not meta or (bases is not None and _bases_of(kind) is not bases)
+            if type(kind) is not meta or (bases is not None and bases_of(kind) is not bases)
         ]
         changed = self._tidy_modules()
         for space in self._spaces.values():
@@ -425,7 +427,7 @@ def _is_harmless(name: str, value: object) -> bool:
 def _is_pythons(name: str) -> bool:
     """Whether a module is Python's own, or ours."""
     top = name.partition(".")[0]
-    return top in sys.stdlib_module_names or top in ("onsite", "__main__")
+    return top in _PYTHONS
 
 
 def _is_pythons_own(kind: type) -> bool:
@@ -465,7 +467,7 @@ def _classes(name: str, space: Mapping[str, Any]) -> Iterator[_Class]:
         home = text_in(members.get("__module__")) if is_texts(members) else ""
         if home == name or home.startswith(f"{name}."):
             had = dict(members if _is_pythons(name) else _methods(members))
-            yield value, had, type(value), _bases_of(value)
+            yield value, had, type(value), bases_of(value)
 
 
 def _methods(space: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
