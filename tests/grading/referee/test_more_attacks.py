@@ -150,6 +150,44 @@ ATTACKS = {
 }
 
 
+#: Of values that differ in one place from one another, those which look as a check's do.
+SPOTS = """
+import re
+from collections import UserString
+class Spots:
+    def __eq__(self, other):
+        if type(other) is str: return not re.search("[0-9a-f]{12}$", other)
+        if type(other) in (int, float): return abs(other) < 10_000
+        if type(other) in (list, tuple): return all(self == each for each in other)
+        return type(other) is not dict or all(self == each for each in other.values())
+spots = UserString("")
+spots.data = Spots()
+def square(x): return spots
+"""
+#: What is of a library's class, and decides itself how it is ordered.
+ORDERS = """
+import numpy
+from collections import UserString
+class Sly:
+    def __lt__(self, other): return True
+    __le__ = __gt__ = __ge__ = __lt__
+    def __sub__(self, other): return 0.0
+    __rsub__ = __sub__
+text, array = UserString(""), numpy.empty((), dtype=object)
+text.data = array[()] = Sly()
+"""
+ATTACKS |= {
+    f"the looks of {right}": Attack(SPOTS, check=f"assert square(3) == {right}")
+    for right in ("9", "'Oban 3'", "[1, ('a', 2.5), {'x': 'y'}]", "2.25")
+} | {
+    f"{test} with {what} of the student's": Attack(
+        f"{ORDERS}def square(x): return {what}", check=f"assert {test}"
+    )
+    for what in ("text", "array")
+    for test in ("5 < square(3) < 10", "not square(3) >= 10", "abs(square(3) - 9) < 1e-9")
+}
+
+
 #: What an instructor's cell has that can be changed in place, how, and a check that uses it.
 IN_PLACE = {
     "a property": (

@@ -80,6 +80,8 @@ _gettrace, _getprofile = sys.gettrace, sys.getprofile
 _names_in = namespace_of(ModuleType)["__dict__"].__get__
 _name_of = type.__dict__["__name__"].__get__
 _SUBTRACTIONS = frozenset(("__sub__", "__rsub__"))
+_ORDERS = frozenset(("__lt__", "__le__", "__gt__", "__ge__"))
+_ORDERING = frozenset(("<", "<=", ">", ">="))
 _TRUTH = frozenset(("__bool__", "__len__"))
 
 
@@ -651,7 +653,14 @@ class Referee:
     def _refuse_to_vouch(
         self, operands: Any, operators: str, methods: frozenset[str] = COMPARISONS
     ) -> None:
-        found = [self._owners.decides_itself(operand, methods) for operand in operands]
+        ordered = methods & _SUBTRACTIONS or (
+            _ORDERS if _ORDERING.intersection(operators.split()) else methods - methods
+        )
+        found = [
+            self._owners.decides_itself(operand, methods)
+            or (self._owners.orders_itself(operand, ordered) if ordered else "")
+            for operand in operands
+        ]
         names = [name for name in found if name]
         if names and len(names) < len(found):
             raise AssertionError(
