@@ -453,12 +453,17 @@ def test_a_name_is_not_the_instructors_by_being_bound_meanwhile(runner: Runner, 
 
 #: What is data in a class stays so: a check may count with it, and set what is to be called.
 MAY_CHANGE = """
+from typing import Protocol
+class Goes(Protocol):
+    def go(self): ...
+class Goer(Goes): pass
 class Counted:
     made, before, seen = 0, None, ()
     def __init__(self):
         Counted.made += 1
         Counted.seen = [*Counted.seen, self]
         Counted.latest = self.made
+        Goer()  # which is given what initializes it
         if Counted.before: type(self).before()
 """
 

@@ -87,11 +87,11 @@ class _Space:
         space: where the attributes are.
         had: those that were there.
         put: sets one.
-        take: takes one away; None if new ones may come. Else `had` is all that was there, and what
-            is data may become other data, but nothing that acts by itself.
+        closed: the class, if new ones may not come. Then `had` is all that was there, and what is
+            data may become other data, but nothing that acts by itself.
     """
 
-    __slots__ = ("data", "inner", "label", "names", "put", "space", "take", "values")
+    __slots__ = ("closed", "data", "inner", "label", "names", "put", "space", "values")
 
     def __init__(
         self,
@@ -99,12 +99,12 @@ class _Space:
         space: Mapping[str, Any],
         had: Mapping[str, Any],
         put: Callable[[str, Any], None],
-        take: Callable[[str], None] | None = None,
+        closed: type | None = None,
     ) -> None:
         self.label = label
         self.space = space
         self.put = put
-        self.take = take
+        self.closed = closed
         self.data: set[str] = set()  # names that had data, once that is asked
         self.learn(had)
 
@@ -122,7 +122,7 @@ class _Space:
         """Whether all of them are what they were; at the speed of C, since it is asked often."""
         return (
             all(map(is_, map(self.space.get, self.names), self.values))
-            and (self.take is None or len(self.space) == len(self.names))
+            and (self.closed is None or len(self.space) == len(self.names))
             and all(
                 all(map(is_, map(call, reads, repeat(value)), parts))
                 for _, value, reads, parts in self.inner
@@ -131,7 +131,7 @@ class _Space:
 
     def restore(self, displaced: list[Any]) -> Iterator[str]:
         """Put back what was changed; the names of that. What was there goes to `displaced`."""
-        if self.take is not None:
+        if self.closed is not None:
             pairs = zip(self.names, self.values, strict=True)
             self.data.update(name for name, value in pairs if not acts(value))
         for name, value in zip(self.names, self.values, strict=True):
@@ -147,13 +147,13 @@ class _Space:
                 displaced += found_in
                 type(value).__init__(value, *parts)
                 yield f"{self.label}{name}"
-        if self.take is None:
+        if self.closed is None:
             return
         had = frozenset(self.names)
         for name, value in [*self.space.items()]:
-            if text_in(name) not in had and acts(value):
+            if text_in(name) not in had and acts(value) and not _inherits(self.closed, name, value):
                 displaced.append(value)
-                self.take(name)
+                type.__delattr__(self.closed, name)
                 yield f"{self.label}{text_in(name)}"
         self.learn(dict(self.space))  # what is left is data, which is not looked at again
 
@@ -224,8 +224,7 @@ class Seal:
         self._kinds[id(kind)] = kind, label, type(kind), bases_of(kind)
         put = partial(type.__setattr__, kind)
         if _is_pythons_own(kind):
-            take = partial(type.__delattr__, kind)
-            self._spaces[id(kind)] = _Space(f"{label}.", space, dict(space), put, take)
+            self._spaces[id(kind)] = _Space(f"{label}.", space, dict(space), put, kind)
         else:
             self._spaces[id(kind)] = _Space(f"{label}.", space, dict(_methods(space)), put)
             self._own_classes.append((kind, frozenset(space)))
@@ -299,8 +298,8 @@ class Seal:
             label = f"{name}.{_qualname_of(kind)}"
             self._kinds[id(kind)] = kind, label, meta, bases
             put = partial(type.__setattr__, kind)
-            take = partial(type.__delattr__, kind) if _is_pythons(name) else None
-            self._spaces[id(kind)] = _Space(f"{label}.", namespace_of(kind), members, put, take)
+            closed = kind if _is_pythons(name) else None
+            self._spaces[id(kind)] = _Space(f"{label}.", namespace_of(kind), members, put, closed)
 
     def put_back(self) -> list[str]:
         """Undo what was changed; the names of what it was."""
@@ -404,7 +403,7 @@ class Seal:
             name: now.get(name, _missing) if name in said else value
             for name, value in zip(space.names, space.values, strict=True)
         }
-        if space.take is not None:
+        if space.closed is not None:
             had |= {name: value for name, value in now.items() if name in said or not acts(value)}
         space.learn({name: value for name, value in had.items() if value is not _missing})
 
@@ -422,6 +421,14 @@ def _is_harmless(name: str, value: object) -> bool:
     A property would be asked instead of what the objects themselves have of that name.
     """
     return not acts(value, ACTS if name.startswith("__") else _GOVERNS)
+
+
+def _inherits(kind: type, name: str, value: object) -> bool:
+    """Whether a class has by a name what one of its bases has: `typing.Protocol` sees to that."""
+    return any(
+        is_texts(space) and space.get(name) is value
+        for space in map(namespace_of, mro_of(kind)[1:])
+    )
 
 
 def _is_pythons(name: str) -> bool:
