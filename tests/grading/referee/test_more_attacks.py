@@ -150,6 +150,44 @@ ATTACKS = {
 }
 
 
+#: Of values that differ in one place from one another, those which look as a check's do.
+SPOTS = """
+import re
+from collections import UserString
+class Spots:
+    def __eq__(self, other):
+        if type(other) is str: return not re.search("[0-9a-f]{12}$", other)
+        if type(other) in (int, float): return abs(other) < 10_000
+        if type(other) in (list, tuple): return all(self == each for each in other)
+        return type(other) is not dict or all(self == each for each in other.values())
+spots = UserString("")
+spots.data = Spots()
+def square(x): return spots
+"""
+#: What is of a library's class, and decides itself how it is ordered.
+ORDERS = """
+import numpy
+from collections import UserString
+class Sly:
+    def __lt__(self, other): return True
+    __le__ = __gt__ = __ge__ = __lt__
+    def __sub__(self, other): return 0.0
+    __rsub__ = __sub__
+text, array = UserString(""), numpy.empty((), dtype=object)
+text.data = array[()] = Sly()
+"""
+ATTACKS |= {
+    f"the looks of {right}": Attack(SPOTS, check=f"assert square(3) == {right}")
+    for right in ("9", "'Oban 3'", "[1, ('a', 2.5), {'x': 'y'}]", "2.25")
+} | {
+    f"{test} with {what} of the student's": Attack(
+        f"{ORDERS}def square(x): return {what}", check=f"assert {test}"
+    )
+    for what in ("text", "array")
+    for test in ("5 < square(3) < 10", "not square(3) >= 10", "abs(square(3) - 9) < 1e-9")
+}
+
+
 #: What an instructor's cell has that can be changed in place, how, and a check that uses it.
 IN_PLACE = {
     "a property": (
@@ -191,6 +229,79 @@ IN_PLACE = {
         "right.__kwdefaults__['within'] = 1e9",
         "assert right(square(3))",
     ),
+    "what a partial function goes by": (
+        "import functools\n"
+        "right = functools.partial(lambda n, within: abs(n - 9) < within, within=0.1)",
+        "right.keywords['within'] = 1e9",
+        "assert right(square(3))",
+    ),
+    "all that a partial function goes by": (
+        "import functools\n"
+        "right = functools.partial(lambda n, within: abs(n - 9) < within, within=0.1)",
+        "right.__setstate__((right.func, right.args, {'within': 1e9}, {}))",
+        "assert right(square(3))",
+    ),
+    "a cached property": (
+        "import functools\nclass Kept:\n    def __init__(self, n): self.n = n\n"
+        "    @functools.cached_property\n    def right(self): return self.n == 9",
+        "Kept.__dict__['right'].func = lambda self: True",
+        "assert Kept(square(3)).right",
+    ),
+    "a cached property that is replaced": (
+        "import functools\nclass Kept:\n    def __init__(self, n): self.n = n\n"
+        "    @functools.cached_property\n    def right(self): return self.n == 9",
+        "Kept.right = True",
+        "assert Kept(square(3)).right",
+    ),
+    "a partial method": (
+        "import functools\nclass Kept:\n    def near(self, n, within): return abs(n - 9) < within\n"
+        "    right = functools.partialmethod(near, within=0.1)",
+        "Kept.__dict__['right'].keywords['within'] = 1e9",
+        "assert Kept().right(square(3))",
+    ),
+    "a partial method's function": (
+        "import functools\nclass Kept:\n    def near(self, n, within): return abs(n - 9) < within\n"
+        "    right = functools.partialmethod(near, within=0.1)",
+        "Kept.__dict__['right'].func = lambda *_, within: True",
+        "assert Kept().right(square(3))",
+    ),
+    "a method that keeps what it has said": (
+        "import functools\nclass Kept:\n    @staticmethod\n    @functools.lru_cache\n"
+        "    def right(n): return n == 9\n    good = functools.lru_cache(right)",
+        "Kept.good = lambda self, n: True",
+        "assert Kept.good(square(3))",
+    ),
+    "the default of a dataclass's field": (
+        "from dataclasses import dataclass\n@dataclass\nclass Kept:\n    n: int = 0",
+        "Kept.n = property(lambda self: 9, lambda self, n: None)",
+        "assert Kept(square(3)) == Kept(9)",
+    ),
+    "a slot": (
+        "class Kept:\n    __slots__ = ('n',)",
+        "Kept.n = property(lambda self: 9, lambda self, n: None)",
+        "kept = Kept()\nkept.n = square(3)\nassert kept.n == 9",
+    ),
+    "how attributes are found, by no function": (
+        "class Kept: pass",
+        "import functools\nKept.__getattribute__ = functools.partial(lambda _: 9)",
+        "kept = Kept()\nkept.n = square(3)\nassert kept.n == 9",
+    ),
+    "what objects equal, by no function": (
+        "class Kept:\n    def __init__(self, n): self.n = n",
+        "class Yes:\n    def __call__(self, _): return True\nKept.__eq__ = Yes()",
+        "assert Kept(square(3)) == Kept(9)",
+    ),
+    "how attributes of the stage are found": (
+        "from onsite.stage import Actor, Stage",
+        "real = object.__getattribute__\n"
+        "Actor.__getattribute__ = lambda self, n: 9 if n == 'result' else real(self, n)",
+        "with Stage() as stage: assert stage.call(square, 3).result == 9",
+    ),
+    "a function of a module's that is none of Python's": (
+        "import numpy",
+        "numpy.allclose = lambda *_: True",
+        "assert numpy.allclose(square(3), 9)",
+    ),
     "a property of the stage": (
         "from onsite.stage import Actor, Stage",
         "Actor.__dict__['waiting'].__init__(lambda self: True)",
@@ -217,6 +328,158 @@ def test_what_is_changed_in_place_is_put_back(runner: Runner, what: str) -> None
     assert result.cells[-1].status == "error"
     assert {suspicion.kind for suspicion in result.suspicions} == {"patched"}
     assert result.cells[-1].error_name in ("AssertionError", "NotProvedError")
+
+
+#: What is made another kind of thing, and a check that uses it.
+OF_A_KIND = {
+    "a module": (
+        "import types\nclass Sly(types.ModuleType):\n"
+        "    def __getattribute__(self, name): return lambda *_: True\nmath.__class__ = Sly",
+        "assert math.isclose(square(1.5), 2.25)",
+    ),
+    "a class": (
+        "class Sly(type):\n    def __call__(cls, *_): return mock.MagicMock()\n"
+        "Stage.__class__ = Sly",
+        "with Stage() as stage: assert stage.call(square, 3).result",
+    ),
+    "what a class is made of": (
+        "class Sly(Base):\n    def right(self, n): return True\nKept.__bases__ = (Sly,)",
+        "assert Kept().right(square(3))",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OF_A_KIND)
+def test_what_is_made_another_kind_of_thing_proves_nothing(runner: Runner, what: str) -> None:
+    change, check = OF_A_KIND[what]
+    setup = f"{SETUP}\nclass Base:\n    def right(self, n): return n == 9\nclass Kept(Base): pass"
+    result = runner.run(
+        notebook(setup, WRONG + change, check),
+        roles={0: "instructor", 2: "check"},
+        exercises=frozenset({"square"}),
+    )
+    assert [cell.status for cell in result.cells] == ["ok", "ok", "error"]
+    assert {suspicion.kind for suspicion in result.suspicions} == {"breach"}
+
+
+#: What an instructor's cell that shows the answer at work may have happen, and does itself.
+SHOWN = {
+    "a function": ("math.isclose = true", "math.isclose(square(1.5), 2.25)"),
+    "a method": ("Decision.__eq__ = true", "Decision(True, square(3)) == Decision(True, 9)"),
+    "a new method": ("Stage.__getattribute__ = true", "type(Stage().call) is not bool"),
+}
+
+
+@pytest.mark.parametrize("what", SHOWN)
+def test_what_an_instructors_cell_has_changed_it_has_to_name(runner: Runner, what: str) -> None:
+    change, test = SHOWN[what]
+    answer = f"def true(*_): return True\ndef square(x):\n    {change}\n    return x + 1"
+    result = runner.run(
+        notebook(SETUP, answer, "print(square(3))", f"assert {test}"),
+        roles={0: "instructor", 2: "instructor", 3: "check"},
+        exercises=frozenset({"square"}),
+    )
+    assert "patched" in {suspicion.kind for suspicion in result.suspicions}
+    meant = change.replace("true", "lambda *_: 5")
+    again = runner.run(
+        notebook(SETUP, "def square(x): return x", meant, "assert math.isclose(1, 2) == 5"),
+        roles={0: "instructor", 2: "instructor", 3: "check"},
+        exercises=frozenset({"square"}),
+    )
+    assert (again.cells[-1].status == "ok") == (what == "a function")
+    assert not again.suspicions
+    if what != "a new method":
+        assert result.cells[-1].status == "error"
+
+
+SLY = "class Sly:\n    def __init__(self, *_): pass\n    def __eq__(self, other): return True\n"
+#: How a class of the student's comes to be taken for the instructor's.
+OWNED = {
+    "its base's metaclass": (
+        f"{SLY}class Meta(type):\n    def __new__(meta, name, bases, space):\n"
+        "        return Sly if bases else type.__new__(meta, name, bases, space)\n"
+        "class Board(metaclass=Meta): pass\ndef square(x): return Sly()",
+        "class Watched(Board): pass",
+    ),
+    "what stands for its base": (
+        f"{SLY}class Meta(type):\n    def __new__(*_): return Sly\n"
+        "class Give:\n    def __mro_entries__(self, _):\n"
+        "        return (type.__new__(Meta, 'Board', (), {}),)\n"
+        "Board = Give()\ndef square(x): return Sly()",
+        "class Watched(Board): pass",
+    ),
+    "its base is told of it": (
+        "class Board:\n    def __init_subclass__(cls): cls.__eq__ = lambda *_: True\n"
+        "def square(x): return Board.__subclasses__()[-1]()",
+        "class Watched(Board): pass",
+    ),
+}
+#: The same while an instructor's cell shows the answer.
+OWNED_BY_NAME = {
+    "a class": "class Kept: pass\nsquare(3)",
+    "a class that is assigned": "Kept = type('Kept', (), {})\nsquare(3)",
+    "a function": "def right(n): return n == 9\nsquare(3)",
+    "a function that is assigned": "right = lambda n: n == 9\nsquare(3)",
+}
+
+
+@pytest.mark.parametrize("way", OWNED)
+def test_what_the_student_has_a_say_in_is_not_the_instructors(runner: Runner, way: str) -> None:
+    answer, made = OWNED[way]
+    result = run(runner, answer, check=f"{made}\nassert square(3) == Decision(True, 0.5)")
+    assert result.cells[-1].error_name == "AssertionError"
+    result = runner.run(
+        notebook(SETUP, answer, made, "assert square(3) == Decision(True, 0.5)"),
+        roles={0: "instructor", 2: "instructor", 3: "check"},
+        exercises=frozenset({"square"}),
+    )
+    assert result.cells[-1].error_name == "AssertionError"
+
+
+@pytest.mark.parametrize("way", OWNED_BY_NAME)
+def test_a_name_is_not_the_instructors_by_being_bound_meanwhile(runner: Runner, way: str) -> None:
+    answer = (
+        f"{SLY}def square(x):\n    globals()['Kept'] = Sly\n"
+        "    globals()['right'] = lambda n: True\n    return Sly()"
+    )
+    check = "assert right(square(3))" if "function" in way else "assert square(3) == Decision(1, 2)"
+    result = runner.run(
+        notebook(SETUP, answer, OWNED_BY_NAME[way], check),
+        roles={0: "instructor", 2: "instructor", 3: "check"},
+        exercises=frozenset({"square"}),
+    )
+    assert [cell.status for cell in result.cells] == ["ok", "ok", "ok", "error"]
+
+
+#: What is data in a class stays so: a check may count with it, and set what is to be called.
+MAY_CHANGE = """
+from typing import Protocol
+class Goes(Protocol):
+    def go(self): ...
+class Goer(Goes): pass
+class Counted:
+    made, before, seen = 0, None, ()
+    def __init__(self):
+        Counted.made += 1
+        Counted.seen = [*Counted.seen, self]
+        Counted.latest = self.made
+        Goer()  # which is given what initializes it
+        if Counted.before: type(self).before()
+"""
+
+
+def test_data_of_a_class_may_change(runner: Runner) -> None:
+    check = (
+        "Counted.made = 0\nCounted.before = lambda: rang.append(1)\nrang = []\nanswer()\n"
+        "assert Counted.made == 1 == len(rang)\nassert Counted.latest == 1"
+    )
+    result = runner.run(
+        notebook(MAY_CHANGE, "def answer(): return Counted()\nanswer()", check, check),
+        roles={0: "instructor", 2: "check", 3: "check"},
+        exercises=frozenset({"answer"}),
+    )
+    assert [cell.status for cell in result.cells] == ["ok"] * 4, result.cells[-1].traceback
+    assert not result.suspicions
 
 
 def test_what_a_students_decorator_makes_is_the_students(runner: Runner) -> None:

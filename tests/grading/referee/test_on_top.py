@@ -50,6 +50,12 @@ class Text(str):
         back("repr")
         return "text"
 
+class Name(str):
+    def startswith(self, *_): return back("starts with")
+    def __eq__(self, other): return back("a name is equal")
+    def __format__(self, _): return back("formatted") or "name"
+    __hash__ = str.__hash__
+
 class Meta(type):
     def __hash__(self):
         back("hash of a class")
@@ -147,6 +153,36 @@ WAYS = {
         "    kept = math.__dict__.pop('isclose'), sys.modules.pop('random')\n"
         "    math.__dict__[Text('isclose')], sys.modules[Text('random')] = kept\n    return 1",
     ),
+    "a file's name that is a text of its own": (
+        "",
+        "exec(compile('import sys\\ndef answer():\\n    sys._getframe(0)', Name('mine'), 'exec'))",
+    ),
+    "a file's name that is set": (
+        "",
+        "import _imp\ndef answer(): sys._getframe(0)\n"
+        "_imp._fix_co_filename(answer.__code__, Name('mine'))",
+    ),
+    "a file's name that cannot be encoded": (
+        "",
+        "import _imp, codecs, os\n"
+        "def escape(error):\n    back('escape')\n    return b'?', error.end\n"
+        "codecs.register_error('surrogateescape', escape)\n"
+        "def answer(): feed.__code__\n"
+        "_imp._fix_co_filename(answer.__code__, os.path.dirname(os.__file__) + '/\\ud800.py')",
+    ),
+    "a module of another class": (
+        "",
+        "import types\nclass Module(types.ModuleType):\n"
+        "    def __getattribute__(self, name):\n        back(name)\n"
+        "        return types.ModuleType.__getattribute__(self, name)\n"
+        "math.__class__ = threading.__class__ = Module",
+    ),
+    "what handles errors of encoding": (
+        "",
+        "import codecs\n"
+        "def strict(error):\n    back('strict')\n    return '?', error.end\n"
+        "codecs.register_error('strict', strict)\ndef answer(): return '\\ud800'",
+    ),
 }
 SETUP = """
 import math, random
@@ -192,6 +228,27 @@ PLAIN = {
     "a key": f"{HASHED}def answer(): return {{Key('a'): 1}}",
     "a part of a set": f"{HASHED}def answer(): return {{Key('a')}}",
     "a part of a set of a class": f"{HASHED}def answer(): return Numbers({{Key('a')}})",
+    "what makes a Fraction": (
+        "from fractions import Fraction\nmade = Fraction(1, 2)\n"
+        "def new(*_): back('new')\n"
+        "def answer():\n    Fraction.__new__ = staticmethod(new)\n    return made"
+    ),
+    "what makes a UUID": (
+        "from uuid import UUID\nmade = UUID(int=2)\n"
+        "def answer():\n    UUID.__init__ = lambda *_, **__: back('init')\n    return made"
+    ),
+    "the hash of a Fraction": (
+        "from fractions import Fraction\nmade = {(Fraction(1, 2),)}, {Fraction(1, 2): 1}\n"
+        "def answer():\n    Fraction.__hash__ = lambda _: back('hash') or 1\n    return made"
+    ),
+    "a part of a set in an object of the instructor's": (
+        f"{HASHED}from pathlib import Path\n"
+        "def answer():\n    kept.more = {Key('a')}\n    return Path('a')"
+    ),
+    "a name in an object of the instructor's": (
+        f"{HASHED}from pathlib import Path\n"
+        "def answer():\n    vars(kept)[Key('a')] = 1\n    return Path('a')"
+    ),
     "a key of a dict of a class": f"{HASHED}def answer(): return Prices({{Key('a'): 1}})",
 }
 

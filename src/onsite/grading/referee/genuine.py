@@ -15,6 +15,8 @@ from sys import implementation
 from types import CodeType
 from typing import Any
 
+from onsite.grading.referee.kinds import has_surrogate
+
 _HEADER = 16
 _known: dict[str, frozenset[Any] | None] = {}
 
@@ -25,7 +27,7 @@ def is_genuine(code: CodeType) -> bool:
     Of a library whose compiled form nobody has kept, or which is out of date, the name is believed.
     """
     file = code.co_filename
-    if not file.endswith(".py") or "/.." in file:
+    if type(file) is not str or not file.endswith(".py") or "/.." in file or has_surrogate(file):
         return False
     if file not in _known:
         _known[file] = _compiled(file)

@@ -16,7 +16,7 @@ import gc
 import sys
 import threading
 from _thread import RLock, get_ident
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from gc import DEBUG_SAVEALL, disable, set_debug
 from itertools import islice
@@ -28,7 +28,15 @@ from typing import Any
 
 from onsite.grading.referee.constants import ABSENT, GIVEN, MARK, fill, placeholders
 from onsite.grading.referee.doubts import doubts, far_from, hidden, odd_doubts
-from onsite.grading.referee.kinds import is_a, mro_of, namespace_of, text_in
+from onsite.grading.referee.kinds import (
+    bases_of,
+    is_a,
+    is_class,
+    is_texts,
+    mro_of,
+    namespace_of,
+    text_in,
+)
 from onsite.grading.referee.line import Line, Message, NoiseError
 from onsite.grading.referee.owners import SCALAR_IDS, Owners
 from onsite.grading.referee.plain import (
@@ -72,6 +80,8 @@ _gettrace, _getprofile = sys.gettrace, sys.getprofile
 _names_in = namespace_of(ModuleType)["__dict__"].__get__
 _name_of = type.__dict__["__name__"].__get__
 _SUBTRACTIONS = frozenset(("__sub__", "__rsub__"))
+_ORDERS = frozenset(("__lt__", "__le__", "__gt__", "__ge__"))
+_ORDERING = frozenset(("<", "<=", ">", ">="))
 _TRUTH = frozenset(("__bool__", "__len__"))
 
 
@@ -128,6 +138,8 @@ class Referee:
         self._task: Message = {"do": ""}
         self._kept: dict[str, Any] = {}
         self._left_behind: set[str] = set()  # names that a cell binds which did not get to its end
+        self._defined: set[str] = set()  # the names of which the cell has said what they are
+        self._said: frozenset[str] = frozenset()  # the names in the cell's code
         self._modules = 0  # how many were loaded when the cell began
         self._comparisons: dict[int, Any] = {}  # of each cell
         self._answers: dict[tuple[int, int, str], bool] = {}
@@ -171,7 +183,7 @@ class Referee:
             "leaf": self._leaf,
             "truth": self._truth,
             "failed": self._failed,
-            "defined": self._keep,
+            "defined": self._define,
             "result": self._take_result,
         }
 
@@ -310,6 +322,7 @@ class Referee:
             _exit(BROKEN)
         task = self._task = self._receive()
         self._reached.clear()
+        self._defined.clear()
         self._result, self._odd, self._raised = None, False, ""
         self._interrupted = False
         self._running = True
@@ -327,6 +340,7 @@ class Referee:
         given = {key: self._given(key) for key in placeholders(code, GIVEN)}
         code = fill(code, self._constants | witnesses | given)
         self._owners.own_code(code)
+        self._said = frozenset(_said_in(code))
         own = task["variables"]
         row = None if own is None else ([tuple(map(self._value_of, own))],)
         box[:] = ["instructor", FunctionType(code, self._namespace, None, row)]
@@ -337,12 +351,25 @@ class Referee:
         name, _, attribute = placeholder.removeprefix(GIVEN).decode().partition(".")
         try:
             value = self._kept[name]
-            return getattr(value, attribute) if attribute else value
+            return self._attribute_of(value, attribute) if attribute else value
         except (KeyError, AttributeError) as error:
             # Neither may lead here: not what is raised, nor what raises it.
             kind = AttributeError if attribute else NameError
             said = str(error) if attribute else f"name {name!r} is not defined"
             return partial(self._absent, kind(said))
+
+    def _attribute_of(self, module: Any, name: str) -> Any:
+        """What a module has of that name, but not by what the student has made of the module."""
+        if type(module) is ModuleType:
+            space = _names_in(module)
+            if is_texts(space) and name in space:
+                return space[name]
+            make = space.get("__getattr__") if is_texts(space) else None
+            if type(make) is not FunctionType or self._watch.is_students(make):
+                raise AttributeError(f"module has no attribute {name!r}")
+        elif not is_a(module, ModuleType) or self._owners.is_students(type(module)):
+            raise AttributeError(f"there is no module with {name!r} any more")
+        return getattr(module, name)
 
     def _value_of(self, name: str) -> Any:
         """What a variable of the check's begins with."""
@@ -366,7 +393,7 @@ class Referee:
         self._namespace["__builtins__"] = self._given_builtins[-1]
         self._seal.add(task["modules"])
         if self._touched:
-            for name in self._seal.put_back():
+            for name in self._put_back():
                 self._watch.tell("patched", name, "")
         self._touched = task["do"] != "check"  # after a check it is looked at
         for name in task["keeps"]:
@@ -380,6 +407,12 @@ class Referee:
                 self._namespace[name] = self._kept[name]
         self._left_behind.clear()
 
+    def _put_back(self) -> list[str]:
+        changed = self._seal.put_back()
+        for each in self._seal.lost:
+            self._watch.tell("breach", each, "")
+        return changed
+
     def _put_back_builtins(self) -> list[str]:
         """Undo what was changed of the built-in functions that instructor's cells were given."""
         return [
@@ -389,7 +422,7 @@ class Referee:
         ]
 
     def _take_tracers_away(self) -> None:
-        hooks = threading.__dict__
+        hooks = _names_in(threading)
         self._seal.tidy(hooks)
         names = ("_trace_hook", "_profile_hook")
         self._displaced += [_gettrace(), _getprofile(), *map(hooks.get, names)]
@@ -423,10 +456,11 @@ class Referee:
             if whole and task["do"] == "instructor":
                 self._seal.learn(task["modules"])
                 self._seal.add(task["modules"])
-                self._seal.accept()
+                self._seal.accept(self._said)
                 for bound in task["binds"]:
-                    value = self._namespace.get(bound)
-                    self._owners.own_class(value)
+                    value = self._bound(bound)
+                    if is_class(value) and not any(map(self._owners.has_say, bases_of(value))):
+                        self._owners.own_class(value)
                     if self._owners.is_instructors(value):
                         self._seal.add_class(value)
                 # New ones come last. To look at all of them copies the pages that they are on.
@@ -436,7 +470,7 @@ class Referee:
                         for value in [*_names_in(module).values()]:
                             self._owners.own_class(value)
             elif task["do"] == "check":
-                changed = self._put_back_builtins() + self._seal.put_back()
+                changed = self._put_back_builtins() + self._put_back()
                 for each in changed:
                     self._watch.tell("patched", each, "", "while a check ran")
             # Of a cell that did not get to its end, what is not told of may be anybody's.
@@ -444,9 +478,8 @@ class Referee:
             if not whole:
                 self._left_behind.update(task["binds"])
             for bound in task["binds"] if whole else ():
-                if bound in (task["variables"] or ()):
-                    continue  # it has said what it has, whatever others have made of the name
-                self._keep(task["cell"], bound, self._namespace.get(bound))
+                if bound not in (task["variables"] or ()):
+                    self._keep(task["cell"], bound, self._bound(bound))
         self._send(
             {
                 "say": "ended",
@@ -460,14 +493,30 @@ class Referee:
             }
         )
 
+    def _bound(self, name: str) -> Any:
+        """What a cell has given a name: what it has said, whatever others have made of it."""
+        space = self._kept if name in self._defined else self._namespace
+        return space.get(name)
+
+    def _define(self, cell: int, name: str, value: object) -> None:
+        self._defined.add(name)
+        self._keep(cell, name, value)
+
     def _keep(self, _cell: int, name: str, value: object) -> None:
         self._displaced.append(self._kept.get(name))
         self._kept[name] = value
         add = partial(self._seal.add_function, value, name, self._watch.is_students)
         self._watch.own_work(add)
 
-    def _own(self, body: FunctionType, value: object) -> None:
-        if self._watch.is_class_statement(body):  # and nobody has changed what it has made
+    def _own(
+        self, body: FunctionType, value: object, bases: tuple[Any, ...], more: dict[str, Any]
+    ) -> None:
+        if not self._watch.is_class_statement(body):
+            return
+        # A base, its class, or a metaclass of the student's can make something else of it.
+        if any(map(self._owners.has_say, (*bases, *more.values()))):
+            self._owners.disown(value)
+        else:
             self._owners.own_class(value, self._watch.code_of(body))
 
     # --- signals
@@ -604,7 +653,14 @@ class Referee:
     def _refuse_to_vouch(
         self, operands: Any, operators: str, methods: frozenset[str] = COMPARISONS
     ) -> None:
-        found = [self._owners.decides_itself(operand, methods) for operand in operands]
+        ordered = methods & _SUBTRACTIONS or (
+            _ORDERS if _ORDERING.intersection(operators.split()) else methods - methods
+        )
+        found = [
+            self._owners.decides_itself(operand, methods)
+            or (self._owners.orders_itself(operand, ordered) if ordered else "")
+            for operand in operands
+        ]
         names = [name for name in found if name]
         if names and len(names) < len(found):
             raise AssertionError(
@@ -737,6 +793,16 @@ def _code(text: str) -> CodeType:
     """Code that the runner has compiled, and nobody else can have sent."""
     code: CodeType = loads(bytes.fromhex(text))  # noqa: S302
     return code
+
+
+def _said_in(code: CodeType) -> Iterator[str]:
+    """The names that code uses, those in its texts too."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if type(constant) is CodeType:
+            yield from _said_in(constant)
+        elif type(constant) is str:
+            yield from constant.split(".")
 
 
 def _plain_copy(value: Any) -> tuple[Any, ...]:

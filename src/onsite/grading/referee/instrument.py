@@ -292,12 +292,19 @@ class _Writer(ast.NodeTransformer):
             self._in_test = self._check and node is credit
             body.append(self.visit(node))
             # A helper is what the cell itself says, when it has just defined it.
-            body += [ast.Expr(_told(name)) for name, _ in _defined(node) if name != "*"]
+            body += [ast.Expr(_told(name)) for name in self._tells_of(node)]
         self._in_test = False
         tree.body = body
         if credit is not None:
             credit.value = _call("result", credit.value)
         return tree
+
+    def _tells_of(self, node: ast.stmt) -> list[str]:
+        """The names of which the cell says behind a statement what they have."""
+        names = [name for name, _ in _defined(node) if name != "*"]
+        if not self._check and isinstance(node, ast.Assign):
+            names += [each.id for each in node.targets if isinstance(each, ast.Name)]
+        return names
 
     def add_end(self, tree: ast.Module) -> None:
         """Say at the end of the cell that it was this cell that ran, and ended."""

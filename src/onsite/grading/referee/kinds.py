@@ -15,9 +15,12 @@ from collections.abc import Iterable, Mapping
 from itertools import repeat
 from typing import Any, TypeGuard
 
+bases_of = type.__dict__["__bases__"].__get__
 mro_of = type.__dict__["__mro__"].__get__
 flags_of = type.__dict__["__flags__"].__get__
 namespace_of = type.__dict__["__dict__"].__get__
+#: What a class defines whose objects do something when they are called, or looked up in a class.
+ACTS = ("__call__", "__get__", "__set__", "__delete__")
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _CLASS = 1 << 31  # Py_TPFLAGS_TYPE_SUBCLASS
 
@@ -56,6 +59,19 @@ def has_any(kind: type, names: Iterable[str]) -> bool:
     """Whether a class has one of `names` itself; one whose names are no texts may have any."""
     space = namespace_of(kind)
     return not is_texts(space) or any(name in space for name in names)
+
+
+def acts(value: object, methods: Iterable[str] = ACTS) -> bool:
+    """Whether an object does something where it is looked up in a class, or called."""
+    return any(has_any(each, methods) for each in mro_of(type(value)))
+
+
+def has_surrogate(text: str) -> bool:
+    """Whether there is half a character in a text, which cannot be encoded.
+
+    To try it would ask what somebody may have registered to handle such errors.
+    """
+    return not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def text_in(value: Any) -> str:

@@ -68,7 +68,7 @@ def hook(event: str, arguments: Any) -> None:
 def build_class(body: Any, name: str, *bases: Any, **more: Any) -> Any:
     """What a class statement calls."""
     made = build(body, name, *bases, **more)
-    audit(secret, "own", body, made)
+    audit(secret, "own", body, made, bases, more)
     return made
 
 

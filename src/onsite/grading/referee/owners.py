@@ -5,6 +5,7 @@ Loaded apart (see apart.py); runs no code of the objects it looks at.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from types import CodeType, GetSetDescriptorType, MemberDescriptorType
@@ -41,6 +42,7 @@ class Owners:
         self._trusted = trusted
         # By id, and kept so that nothing else gets the id.
         self._classes: dict[int, type] = {}
+        self._disowned: dict[int, object] = {}
         self.codes: dict[int, CodeType] = {}
 
     def own_code(self, code: object) -> None:
@@ -52,8 +54,14 @@ class Owners:
 
     def own_class(self, value: object, body: object = None) -> None:
         """A class that is the instructor's, if the code that made it is."""
-        if is_class(value) and (body is None or id(body) in self.codes):
+        if not is_class(value) or id(value) in self._disowned:
+            return
+        if body is None or id(body) in self.codes:
             self._classes[id(value)] = value
+
+    def disown(self, value: object) -> None:
+        """What a class statement of the instructor's came to, and is not the instructor's."""
+        self._disowned[id(value)] = value
 
     def is_instructors(self, value: object) -> bool:
         """Whether it is a class that an instructor's cell has made."""
@@ -79,11 +87,25 @@ class Owners:
                 return text_in(_name(kind))
         return ""
 
+    def orders_itself(self, value: object, names: frozenset[str]) -> str:
+        """The same of what is ordered or subtracted, where nothing else can be asked about.
+
+        So objects of libraries are looked into as well here, as far as they show what they have.
+        """
+        for kind, _ in self._within(value, deep=True):
+            if name := self.defines(kind, names):
+                return name
+            if id(kind) in _PROXIES:
+                return text_in(_name(kind))
+        return ""
+
     def has_stranger(self, value: object) -> bool:
         """Whether `value` is, or has in it, an object of a library's that says what it equals."""
         return any(parts is None for _, parts in self._within(value))
 
-    def _within(self, value: object) -> Iterator[tuple[type, list[Any] | None]]:
+    def _within(
+        self, value: object, *, deep: bool = False
+    ) -> Iterator[tuple[type, list[Any] | None]]:
         """The types of an object and of those in it that are no scalars, each with its parts.
 
         These are None for a library's object, which is not looked into: it may be connected with
@@ -97,7 +119,7 @@ class Owners:
             if id(kind) in SCALAR_IDS:
                 continue
             parts = _contents(one, kind)
-            if parts is None and id(kind) in self._classes:
+            if parts is None and (id(kind) in self._classes or (deep and self.is_library(kind))):
                 parts = _attributes_of(one, kind)
             yield kind, parts
             if parts is not None:
@@ -127,11 +149,18 @@ class Owners:
             for slot in _slots_of(kind):
                 slot.__set__(made, change(slot.__get__(value)))
             own = _own_attributes(value, kind)
+            if not is_texts(own):  # they would be asked for their hashes
+                return None
             if own:
                 _attributes(made, "__dict__").update((n, change(v)) for n, v in own.items())
         except (AttributeError, TypeError):
             return None
         return made
+
+    def has_say(self, value: object) -> bool:
+        """Whether code of the student's has a say in what a class is that is made of `value`."""
+        kinds = (*mro_of(type(value)), *(mro_of(value) if is_class(value) else ()))
+        return any(map(self.is_students, kinds))
 
     def is_students(self, kind: object) -> bool:
         """Whether it is a class that neither a library nor the instructor has made."""
@@ -144,6 +173,11 @@ def _contents(value: Any, kind: type) -> list[Any] | None:
         if (parts := _CONTENTS.get(id(base))) is not None:
             return [part for part in parts(value) if id(type(part)) not in SCALAR_IDS]
     return None
+
+
+def _objects_of(array: Any) -> list[Any]:
+    """What is in an array of numpy's, if it holds objects."""
+    return [*_flat_of(array)] if _has_objects(_dtype_of(array)) else []
 
 
 def _attributes_of(value: Any, kind: type) -> list[Any]:
@@ -188,3 +222,7 @@ _CONTENTS: dict[int, Callable[[Any], list[Any]]] = by_id({
     deque: lambda value: [*deque.__iter__(value)],
     dict: lambda value: [*dict.keys(value), *dict.values(value)],
 })  # fmt: skip
+if (_numpy := sys.modules.get("numpy")) is not None:
+    _flat_of, _dtype_of = (_numpy.ndarray.__dict__[each].__get__ for each in ("flat", "dtype"))
+    _has_objects = _numpy.dtype.__dict__["hasobject"].__get__
+    _CONTENTS[id(_numpy.ndarray)] = _objects_of

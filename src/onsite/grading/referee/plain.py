@@ -12,11 +12,11 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from fractions import Fraction
-from math import isfinite
+from math import gcd, isfinite
 from typing import Any
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
-from onsite.grading.referee.kinds import by_id, has_any, mro_of
+from onsite.grading.referee.kinds import by_id, has_any, has_surrogate, mro_of
 
 #: Values with more parts than this are not sent: they are compared where they are.
 MAX_PARTS = 20_000
@@ -50,9 +50,11 @@ _ATOMS: dict[int, Callable[[Any], Any]] = by_id({
     date: lambda value: {"date": value.isoformat()},
     timedelta: lambda value: {"timedelta": [value.days, value.seconds, value.microseconds]},
 })  # fmt: skip
-_numerator = Fraction.__dict__["_numerator"].__get__
-_denominator = Fraction.__dict__["_denominator"].__get__
-_number = UUID.__dict__["int"].__get__
+# Slots of classes that are written in Python: what these classes do can be changed, their slots
+# cannot.
+_numerator, _denominator = (Fraction.__dict__[each] for each in ("_numerator", "_denominator"))
+_number, _safe = (UUID.__dict__[each] for each in ("int", "is_safe"))
+_unknown = SafeUUID.unknown
 #: By the methods of the base itself, which no subclass can replace. None asks for a part's hash, as
 #: it would to put parts into a set or dict: they may be the student's.
 _PARTS: dict[int, Callable[[Any], Any]] = by_id({
@@ -70,11 +72,14 @@ def encode(value: object) -> Any:
     Raises:
         NotPlainError: it is not plain.
     """
-    return _encode(value, 0, [0, 0])
+    return _encode(value, 0, [0, 0, 0])
 
 
 def _encode(value: Any, depth: int, seen: list[int]) -> Any:
-    """`value` as JSON-able data; `seen` are the parts so far, and their size."""
+    """`value` as JSON-able data.
+
+    `seen` are the parts so far, their size, and how many sets and keys this is in.
+    """
     kind = type(value)
     seen[0] += 1
     if seen[0] > MAX_PARTS or depth > MAX_DEPTH:
@@ -84,7 +89,7 @@ def _encode(value: Any, depth: int, seen: list[int]) -> Any:
     if kind is str:
         _weigh(len(value), seen)
         # A lone surrogate cannot cross as UTF-8.
-        return {"str": [*map(ord, value)]} if _odd(value) else value
+        return {"str": [*map(ord, value)]} if has_surrogate(value) else value
     if kind is int:
         _weigh(int.bit_length(value) >> 2, seen)
     elif kind is bytes or kind is bytearray:
@@ -101,9 +106,18 @@ def _encode(value: Any, depth: int, seen: list[int]) -> Any:
 def _encode_parts(base: type, value: Any, depth: int, seen: list[int]) -> Any:
     parts = _PARTS[id(base)](value)
     if base is dict:
-        pairs = ((_encode(k, depth + 1, seen), _encode(v, depth + 1, seen)) for k, v in parts)
+        pairs = ((_encode_key(k, depth + 1, seen), _encode(v, depth + 1, seen)) for k, v in parts)
         return {"dict": [[*pair] for pair in pairs]}
-    return {base.__name__: [_encode(part, depth + 1, seen) for part in parts]}
+    each = _encode_key if base is set or base is frozenset else _encode
+    return {base.__name__: [each(part, depth + 1, seen) for part in parts]}
+
+
+def _encode_key(value: Any, depth: int, seen: list[int]) -> Any:
+    """The same of what has to be asked for its hash to put it where it was."""
+    seen[2] += 1
+    made = _encode(value, depth, seen)
+    seen[2] -= 1
+    return made
 
 
 def _encode_rare(kind: type, value: Any, depth: int, seen: list[int]) -> Any:
@@ -122,15 +136,16 @@ def _encode_rare(kind: type, value: Any, depth: int, seen: list[int]) -> Any:
                 None if shift is None else _ATOMS[id(timedelta)](shift)["timedelta"],
             ]
         }
+    if seen[2] and (kind is Fraction or kind is UUID):
+        raise NotPlainError  # their hash is written in Python, where anybody may have changed it
     if kind is Fraction:
-        # Slots of a class that is written in Python: whatever somebody put there. The class
-        # may by now have something else of these names, which would be called.
-        top, bottom = _numerator(value), _denominator(value)
+        # Whatever somebody put there.
+        top, bottom = _numerator.__get__(value), _denominator.__get__(value)
         if type(top) is not int or type(bottom) is not int or bottom < 1:
             raise NotPlainError
         return {"Fraction": [_encode(top, depth, seen), _encode(bottom, depth, seen)]}
     if kind is UUID:
-        number = _number(value)
+        number = _number.__get__(value)
         if type(number) is not int or not 0 <= number < 1 << 128:
             raise NotPlainError
         return {"UUID": hex(number)}
@@ -186,16 +201,6 @@ _COPIES: dict[int, Callable[[Any], Any]] = by_id({
 })  # fmt: skip
 
 
-def _odd(text: str) -> bool:
-    if text.isascii():
-        return False
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
-
-
 def decode(data: Any) -> Any:
     """The value that `encode` made `data` of.
 
@@ -222,8 +227,7 @@ def _decode(data: Any, depth: int) -> Any:
     if kind == "dict":
         return {_decode(key, depth + 1): _decode(item, depth + 1) for key, item in value}
     if kind == "Fraction":
-        top, bottom = (_decode(part, depth + 1) for part in value)
-        return Fraction(top, bottom)
+        return _fraction(*(_decode(part, depth + 1) for part in value))
     return _READ[kind](value)
 
 
@@ -240,8 +244,28 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "timedelta": lambda parts: timedelta(*parts),
     "datetime": lambda parts: datetime.fromisoformat(parts[0]).replace(tzinfo=_zone(parts[1])),
     "time": lambda parts: time.fromisoformat(parts[0]).replace(tzinfo=_zone(parts[1])),
-    "UUID": lambda text: UUID(int=int(text, 16)),
+    "UUID": lambda text: _uuid(int(text, 16)),
 }
+
+
+def _fraction(top: int, bottom: int) -> Fraction:
+    """One that is made without the methods of its class, which may be anybody's by now."""
+    if bottom < 1:
+        raise NotPlainError
+    made: Fraction = object.__new__(Fraction)
+    common = gcd(top, bottom)
+    _numerator.__set__(made, top // common)
+    _denominator.__set__(made, bottom // common)
+    return made
+
+
+def _uuid(number: int) -> UUID:
+    if not 0 <= number < 1 << 128:
+        raise NotPlainError
+    made = object.__new__(UUID)
+    _number.__set__(made, number)
+    _safe.__set__(made, _unknown)
+    return made
 
 
 def _zone(shift: list[int] | None) -> tzinfo | None:

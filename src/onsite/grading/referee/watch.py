@@ -365,7 +365,7 @@ class Watch:
     def is_students(self, function: FunctionType) -> bool:
         """Whether a function's code is neither the instructor's nor a library's."""
         code = self.code_of(function)
-        return id(code) not in self._owners.codes and not self._is_library(code.co_filename)
+        return id(code) not in self._owners.codes and not self._is_library(_file_of(code))
 
     @_looks
     def is_by_hook(self) -> bool:
@@ -393,8 +393,8 @@ class Watch:
         while frame is not None and len(found) < most:
             code = frame.f_code
             ours = id(code) in self._owners.codes
-            found.append((code.co_filename, code.co_name, frame.f_lineno or 0, ours))
-            if ours or not self._is_library(code.co_filename):
+            found.append((_file_of(code), text_in(code.co_name), frame.f_lineno or 0, ours))
+            if ours or not self._is_library(found[-1][0]):
                 break
             frame = frame.f_back
         return found
@@ -467,7 +467,7 @@ class Watch:
     def is_own_doing(self) -> bool:
         """Whether a function of the referee's that stands on the stack has caused the event."""
         frame = self._caller()
-        return frame is not None and frame.f_code.co_filename == REFEREE
+        return frame is not None and _file_of(frame.f_code) == REFEREE
 
     @_looks
     def interrupts(self, folder: str, handing_on: Collection[int]) -> bool:
@@ -482,7 +482,7 @@ class Watch:
             return False
         if below.f_globals is self.entry and below.f_lineno in handing_on:
             return False
-        name = below.f_code.co_filename
+        name = _file_of(below.f_code)
         return name == REFEREE or name.startswith(folder)
 
     @_looks
@@ -523,7 +523,7 @@ class Watch:
             return False
         if id(code) in self._owners.codes:
             return True
-        file = code.co_filename
+        file = _file_of(code)
         if not self._is_library(file) or any(part in file for part in _TALKERS):
             return False
         if not is_genuine(code):
@@ -548,21 +548,21 @@ class Watch:
         if frame is None:
             return False
         code = frame.f_code
-        file = code.co_filename
+        file = _file_of(code)
         if not self._is_library(file) or any(part in file for part in _TALKERS):
             return True
         if not is_genuine(code):
             return True
-        if code.co_name not in _INDISCREET:
+        name = text_in(code.co_name)
+        if name not in _INDISCREET:
             return False
         if frame.f_back is None:
             return True
         caller = frame.f_back.f_code
         if id(caller) in self._owners.codes:
-            return code.co_name != "walk_tb"  # what an instructor's cell asks of an error it has
-        blames = self._is_library(caller.co_filename) and any(
-            part in caller.co_filename for part in _BLAMERS
-        )
+            return name != "walk_tb"  # what an instructor's cell asks of an error it has
+        file = _file_of(caller)
+        blames = self._is_library(file) and any(part in file for part in _BLAMERS)
         return not (blames and is_genuine(caller))
 
     def _where(self) -> str:
@@ -575,6 +575,11 @@ class Watch:
 
 def _is_at(frame: FrameType | None, lines: Mapping[int, Collection[int]]) -> bool:
     return frame is not None and frame.f_lineno in lines.get(id(frame.f_code), ())
+
+
+def _file_of(code: CodeType) -> str:
+    """Where code says it is from, as an exact `str`, whatever it was compiled with."""
+    return text_in(code.co_filename)
 
 
 def _plainly(argument: Any) -> Any:
