@@ -348,3 +348,70 @@ def test_what_each_assertion_came_to(runner: Runner) -> None:
         (),
         (),
     ]
+
+
+#: Classes that libraries make, of an instructor's cell, an answer, and a check.
+MADE_BY_LIBRARIES = {
+    "pydantic": (
+        "from pydantic import BaseModel, TypeAdapter, ValidationError, field_validator\n"
+        "class Order(BaseModel):\n    n: int\n    parts: 'list[Order]' = []\n"
+        "    @field_validator('n')\n    @classmethod\n    def is_some(cls, n):\n"
+        "        if n < 1: raise ValueError(n)\n        return n",
+        "class Paid(Order):\n    by: str\ndef f(n): return Paid(n=n, by='card')",
+        "assert f(3).n == 3\nassert f(3).model_dump() == {'n': 3, 'parts': [], 'by': 'card'}\n"
+        "assert Order(n=3, parts=[Order(n=1)]) == Order(n=3, parts=[Order(n=1)])\n"
+        "class Late(Paid):\n    days: int = 1\nassert Late(n=1, by='post').days == 1\n"
+        "try:\n    f(0)\nexcept ValidationError as error:\n    assert error.error_count() == 1\n"
+        "assert TypeAdapter(list[int]).validate_python(['1']) == [1]",
+    ),
+    "sqlalchemy": (
+        "from sqlalchemy import create_engine, select\n"
+        "from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column\n"
+        "class Base(DeclarativeBase): pass\nclass User(Base):\n    __tablename__ = 'users'\n"
+        "    id: Mapped[int] = mapped_column(primary_key=True)\n    name: Mapped[str]",
+        "def f(session): return session.scalars(select(User.name)).all()",
+        "engine = create_engine('sqlite://')\nBase.metadata.create_all(engine)\n"
+        "with Session(engine) as session:\n    session.add(User(name='ann'))\n"
+        "    session.flush()\n    assert f(session) == ['ann']",
+    ),
+    "django": (
+        "import django\nfrom django.conf import settings\n"
+        "settings.configure(DATABASES={'default': {\n"
+        "    'ENGINE': 'django.db.backends.sqlite3', 'NAME': ':memory:'}})\ndjango.setup()\n"
+        "from django.db import models\nclass Item(models.Model):\n"
+        "    n = models.IntegerField()\n    class Meta: app_label = 'shop'",
+        "def f(n): return Item(n=n)",
+        "assert f(3).n == 3",
+    ),
+    "attrs": (
+        "import attrs\n@attrs.define\nclass Item:\n    n: int = 1",
+        "def f(n): return Item(n)",
+        "assert f(3) == Item(3)\nassert f(3).n == 3",
+    ),
+    "typing, enum, abc": (
+        "import abc, dataclasses, enum\n"
+        "from typing import Generic, NamedTuple, Protocol, TypedDict, TypeVar\n"
+        "T = TypeVar('T')\nclass Pair(NamedTuple):\n    n: int\n"
+        "class Row(TypedDict):\n    n: int\nclass Closes(Protocol):\n    def close(self): ...\n"
+        "class Box(Generic[T]): pass\nclass Colour(enum.Enum):\n    RED = 1\n"
+        "class May(enum.Flag):\n    READ = 1\n    WRITE = 2\n"
+        "@dataclasses.dataclass(slots=True)\nclass Card:\n    n: int = 1\n"
+        "class Shape(abc.ABC):\n    @abc.abstractmethod\n    def area(self): ...",
+        "def f(n): return Pair(n)",
+        "assert f(3) == Pair(3)\nclass Small(Box[int]): pass\nclass Square(Shape):\n"
+        "    def area(self): return f(1)\nassert Square().area() == Pair(1)\n"
+        "assert Card() == Card(1)\nassert Colour.RED is Colour(1)\n"
+        "assert May.READ | May.WRITE == May(3)\nassert Row(n=1) == {'n': 1}",
+    ),
+}
+
+
+@pytest.mark.parametrize("library", MADE_BY_LIBRARIES)
+def test_classes_that_libraries_make(runner: Runner, library: str) -> None:
+    result = runner.run(
+        notebook(*MADE_BY_LIBRARIES[library]),
+        roles={0: "instructor", 2: "check"},
+        exercises=frozenset({"f"}),
+    )
+    assert [cell.error_message for cell in result.cells] == ["", "", ""]
+    assert result.suspicions == ()

@@ -164,6 +164,7 @@ class Watch:
         self.entry: dict[str, Any] | None = None
         #: Its code, which nobody may read: it has the keys to the referee (see opaque.py).
         self.hook: Any = None
+        self.stand_in: Any = None  # what class statements of instructor's cells call
         self.rules: dict[str, Callable[..., bool]] = {
             "object.__getattr__": self._attribute,
             "object.__setattr__": self._change,
@@ -386,12 +387,16 @@ class Watch:
     def _stack(self, most: int = 10_000) -> list[tuple[str, str, int, bool]]:
         """The frames of the code that caused the event, nearest first: file, function, line, ours.
 
-        It ends with the first frame that is not a library's.
+        It ends with the first frame that is not a library's. What stands in for a class statement
+        is the doing of whose statement it is.
         """
         frame = self._caller()
         found: list[tuple[str, str, int, bool]] = []
         while frame is not None and len(found) < most:
             code = frame.f_code
+            if code is self.stand_in:
+                frame = frame.f_back
+                continue
             ours = id(code) in self._owners.codes
             found.append((_file_of(code), text_in(code.co_name), frame.f_lineno or 0, ours))
             if ours or not self._is_library(found[-1][0]):
