@@ -73,10 +73,14 @@ def doubts(value: Any) -> list[Any]:
     size = len(places)
     count = DECOYS if size <= MOST else LARGE_DECOYS if size <= VERY_LARGE else 0
     decoys = [_changed_throughout(value, like) for _ in range(count)]
-    if len(places) == 1:  # to change a decoy there might make it what was asked about
+    if size == 1:  # to change a decoy there might make it what was asked about
+        if _is_bool(value, places[0]):
+            return decoys
         among = [value, *decoys]
-        far = [_changed(_one_of(among), places[0], far_from) for _ in range(LEAST)]
-        return decoys if _is_bool(value, places[0]) else [*far, *decoys]
+        return [
+            *(_changed(_one_of(among), places[0], far_from) for _ in range(LEAST)),
+            *decoys,
+        ]
     found = [
         _changed(each, place, other)
         for each in (value, *decoys)
@@ -144,7 +148,7 @@ def _some(places: list[_Place], most: int) -> list[_Place]:
     """Places taken by chance, if there are more than `most`."""
     if len(places) <= most:
         return places
-    return [places[int(_chance.random() * len(places))] for _ in range(most)]
+    return [_one_of(places) for _ in range(most)]
 
 
 def _changed(value: Any, place: _Place, other: Callable[[Any], Any]) -> Any:
@@ -236,21 +240,21 @@ def _texts_like(text: str) -> list[str]:
     return [*made]
 
 
+def _moments_like(value: Any) -> list[Any]:
+    below = int(_chance.random() * DECOYS)
+    return [value + timedelta(17 * step) for step in range(-below, DECOYS - below)]
+
+
 _POOLS: dict[int, Callable[[Any], list[Any]]] = by_id({
     int: _numbers_like,
     float: _numbers_like,
     str: _texts_like,
     bytes: lambda value: [e.encode("latin-1") for e in _texts_like(value.decode("latin-1"))],
     Decimal: lambda value: [Decimal(each) for each in _texts_like(str(value))],
-    date: lambda value: _moments_like(value),
-    datetime: lambda value: _moments_like(value),
-    timedelta: lambda value: _moments_like(value),
+    date: _moments_like,
+    datetime: _moments_like,
+    timedelta: _moments_like,
 })  # fmt: skip
-
-
-def _moments_like(value: Any) -> list[Any]:
-    below = int(_chance.random() * DECOYS)
-    return [value + timedelta(17 * step) for step in range(-below, DECOYS - below)]
 
 
 def _one_of(values: Any) -> Any:

@@ -34,7 +34,8 @@ from onsite.grading.referee.kinds import (
     is_class,
     is_texts,
     mro_of,
-    namespace_of,
+    name_of,
+    names_in,
     text_in,
 )
 from onsite.grading.referee.line import Line, Message, NoiseError
@@ -77,8 +78,6 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 _IDENTITY = frozenset(("is", "is not"))
 _gettrace, _getprofile = sys.gettrace, sys.getprofile
-_names_in = namespace_of(ModuleType)["__dict__"].__get__
-_name_of = type.__dict__["__name__"].__get__
 _SUBTRACTIONS = frozenset(("__sub__", "__rsub__"))
 _ORDERS = frozenset(("__lt__", "__le__", "__gt__", "__ge__"))
 _ORDERING = frozenset(("<", "<=", ">", ">="))
@@ -364,7 +363,7 @@ class Referee:
     def _attribute_of(self, module: Any, name: str) -> Any:
         """What a module has of that name, but not by what the student has made of the module."""
         if type(module) is ModuleType:
-            space = _names_in(module)
+            space = names_in(module)
             if is_texts(space) and name in space:
                 return space[name]
             make = space.get("__getattr__") if is_texts(space) else None
@@ -425,7 +424,7 @@ class Referee:
         ]
 
     def _take_tracers_away(self) -> None:
-        hooks = _names_in(threading)
+        hooks = names_in(threading)
         self._seal.tidy(hooks)
         names = ("_trace_hook", "_profile_hook")
         self._displaced += [_gettrace(), _getprofile(), *map(hooks.get, names)]
@@ -443,7 +442,7 @@ class Referee:
             self._watch.tell("breach", "a global name that is no text", "")
 
     def _take_error(self, raised: BaseException) -> None:
-        self._raised = text_in(_name_of(type(raised))) or "Exception"
+        self._raised = text_in(name_of(type(raised))) or "Exception"
 
     def _ended(self, name: str, text: str, trace: list[list[Any]]) -> None:
         task = self._task
@@ -470,7 +469,7 @@ class Referee:
                 more = max(0, len(sys.modules) - self._modules)
                 for module in [*islice(reversed(sys.modules.values()), more)]:
                     if is_a(module, ModuleType):
-                        for value in [*_names_in(module).values()]:
+                        for value in [*names_in(module).values()]:
                             self._owners.own_class(value)
             elif task["do"] == "check":
                 changed = self._put_back_builtins() + self._put_back()
@@ -656,12 +655,15 @@ class Referee:
     def _refuse_to_vouch(
         self, operands: Any, operators: str, methods: frozenset[str] = COMPARISONS
     ) -> None:
-        ordered = methods & _SUBTRACTIONS or (
-            _ORDERS if _ORDERING.intersection(operators.split()) else methods - methods
-        )
+        # Nothing else can be asked about what is subtracted or ordered, so it is looked into.
+        deep: frozenset[str] = frozenset()
+        if methods is _SUBTRACTIONS:
+            deep = _SUBTRACTIONS
+        elif _ORDERING.intersection(operators.split()):
+            deep = _ORDERS
         found = [
             self._owners.decides_itself(operand, methods)
-            or (self._owners.orders_itself(operand, ordered) if ordered else "")
+            or (deep and self._owners.decides_itself(operand, deep, deep=True))
             for operand in operands
         ]
         names = [name for name in found if name]

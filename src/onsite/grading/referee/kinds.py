@@ -13,12 +13,16 @@ from __future__ import annotations
 from _operator import is_
 from collections.abc import Iterable, Mapping
 from itertools import repeat
+from types import ModuleType
 from typing import Any, TypeGuard
 
 bases_of = type.__dict__["__bases__"].__get__
 mro_of = type.__dict__["__mro__"].__get__
 flags_of = type.__dict__["__flags__"].__get__
 namespace_of = type.__dict__["__dict__"].__get__
+name_of = type.__dict__["__name__"].__get__
+#: What a module has, whatever its class is by now.
+names_in = namespace_of(ModuleType)["__dict__"].__get__
 #: What a class defines whose objects do something when they are called, or looked up in a class.
 ACTS = ("__call__", "__get__", "__set__", "__delete__")
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE

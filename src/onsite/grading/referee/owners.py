@@ -20,6 +20,7 @@ from onsite.grading.referee.kinds import (
     is_heap_type,
     is_texts,
     mro_of,
+    name_of,
     namespace_of,
     text_in,
 )
@@ -27,7 +28,6 @@ from onsite.grading.referee.kinds import (
 #: An object with more parts than this is not searched for objects that decide for themselves.
 _SEARCHED = 5_000
 
-_name = type.__dict__["__name__"].__get__
 _module = type.__dict__["__module__"].__get__
 _attributes = object.__getattribute__
 
@@ -76,28 +76,19 @@ class Owners:
         """The name of the student's class, if `kind` gets one of `names` from one."""
         for ancestor in mro_of(kind):
             if has_any(ancestor, names):
-                return text_in(_name(ancestor)) if self.is_students(ancestor) else ""
+                return text_in(name_of(ancestor)) if self.is_students(ancestor) else ""
         return ""
 
-    def decides_itself(self, value: object, names: frozenset[str]) -> str:
-        """The name of the student's class if `value`, or a part of it, has its own `names`."""
-        for kind, _ in self._within(value):
+    def decides_itself(self, value: object, names: frozenset[str], *, deep: bool = False) -> str:
+        """The name of the student's class if `value`, or a part of it, has its own `names`.
+
+        If `deep`, objects of libraries are looked into as well, as far as they show what they have.
+        """
+        for kind, _ in self._within(value, deep=deep):
             if name := self.defines(kind, names):
                 return name
             if id(kind) in _PROXIES:  # whose object decides, cannot be found out
-                return text_in(_name(kind))
-        return ""
-
-    def orders_itself(self, value: object, names: frozenset[str]) -> str:
-        """The same of what is ordered or subtracted, where nothing else can be asked about.
-
-        So objects of libraries are looked into as well here, as far as they show what they have.
-        """
-        for kind, _ in self._within(value, deep=True):
-            if name := self.defines(kind, names):
-                return name
-            if id(kind) in _PROXIES:
-                return text_in(_name(kind))
+                return text_in(name_of(kind))
         return ""
 
     def has_stranger(self, value: object) -> bool:
@@ -192,7 +183,7 @@ def _is_numpys(kind: type, name: str) -> bool:
 
     It is written in C, so that nothing of it can be changed, nor can another one be made.
     """
-    return not is_heap_type(kind) and _name(kind) == name and _module(kind) == "numpy"
+    return not is_heap_type(kind) and name_of(kind) == name and _module(kind) == "numpy"
 
 
 def _attributes_of(value: Any, kind: type) -> list[Any]:

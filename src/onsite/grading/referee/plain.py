@@ -152,7 +152,7 @@ def _encode_rare(kind: type, value: Any, depth: int, seen: list[int]) -> Any:
     base = base_of(kind)
     if id(base) in _PARTS:
         return _encode_parts(base, value, depth, seen)
-    return _encode(as_base(value), depth, seen)
+    return _encode(_COPIES[id(base)](value), depth, seen)
 
 
 def _weigh(size: int, seen: list[int]) -> None:

@@ -24,6 +24,7 @@ from onsite.grading.referee.kinds import (
     is_heap_type,
     is_texts,
     mro_of,
+    names_in,
     namespace_of,
     text_in,
 )
@@ -70,7 +71,6 @@ _missing = object()
 _PYTHONS = sys.stdlib_module_names | {"onsite", "__main__"}
 #: What it had, its class, and its bases.
 _Class = tuple[type, dict[str, Any], type, Any]
-_names_in = namespace_of(ModuleType)["__dict__"].__get__
 _qualname_of = type.__dict__["__qualname__"].__get__
 #: Descriptors that are written in Python, and how to get at what they call.
 _KEPT_IN_DICTS = by_id({
@@ -292,7 +292,7 @@ class Seal:
         self._loaded[name] = module
         called = {each: value for each, value in had.items() if _counts(each, value)}
         self._kinds[id(module)] = module, name, ModuleType, None
-        space = _names_in(module)
+        space = names_in(module)
         self._spaces[name] = _Space(f"{name}.", space, called, space.__setitem__)
         for kind, members, meta, bases in self._classes.get(name, ()):
             label = f"{name}.{_qualname_of(kind)}"
@@ -331,7 +331,7 @@ class Seal:
         return changed
 
     def _empty_patterns(self) -> Iterator[str]:
-        space = _names_in(self._loaded["re"])
+        space = names_in(self._loaded["re"])
         for name, cache in self._patterns:
             if (found := space.get(name)) is not cache:
                 self.displaced.append(found)
@@ -344,7 +344,7 @@ class Seal:
     def _tidy_modules(self) -> list[str]:
         """Take names away that are no texts; where they were."""
         spaces = {"sys.modules": sys.modules}
-        spaces |= {name: _names_in(module) for name, module in self._loaded.items()}
+        spaces |= {name: names_in(module) for name, module in self._loaded.items()}
         return [
             f"a name in {name} that is no text"
             for name, space in spaces.items()
@@ -433,8 +433,7 @@ def _inherits(kind: type, name: str, value: object) -> bool:
 
 def _is_pythons(name: str) -> bool:
     """Whether a module is Python's own, or ours."""
-    top = name.partition(".")[0]
-    return top in _PYTHONS
+    return name.partition(".")[0] in _PYTHONS
 
 
 def _is_pythons_own(kind: type) -> bool:
